@@ -1,0 +1,14 @@
+namespace DistributedGpt.Engine;
+
+/// <summary>Why a completion ended.</summary>
+public enum FinishReason
+{
+    /// <summary>It has not ended.</summary>
+    None,
+
+    /// <summary>An end-of-sequence or stop token was chosen, or a stop string appeared.</summary>
+    Stop,
+
+    /// <summary>The limit of tokens or the context was reached.</summary>
+    Length,
+}

@@ -1,0 +1,32 @@
+using Orleans;
+
+namespace DistributedGpt.Engine;
+
+/// <summary>
+/// A request for one or more completions of a prompt. Submitting it again under the same <see cref="Id"/> with a higher
+/// <see cref="Submission"/> is idempotent: the coordinator goes on after the tokens in <see cref="Delivered"/>.
+/// </summary>
+[GenerateSerializer, Immutable]
+public sealed record GenerateRequest
+{
+    /// <summary>Names the request for its whole life.</summary>
+    [Id(0)] public required Guid Id { get; init; }
+
+    /// <summary>Counts the submissions of this request, from 1; token batches carry it.</summary>
+    [Id(1)] public int Submission { get; init; } = 1;
+
+    /// <summary>The prompt, at least one token.</summary>
+    [Id(2)] public required int[] PromptIds { get; init; }
+
+    /// <summary>At most so many tokens are generated per completion, at least one.</summary>
+    [Id(3)] public required int MaxTokens { get; init; }
+
+    /// <summary>How many completions are generated; they share the prompt's full blocks.</summary>
+    [Id(4)] public int Completions { get; init; } = 1;
+
+    /// <summary>How tokens are chosen.</summary>
+    [Id(5)] public required SamplingOptions Sampling { get; init; }
+
+    /// <summary>The ids already delivered, per completion; empty at the first submission.</summary>
+    [Id(6)] public int[][] Delivered { get; init; } = [];
+}
