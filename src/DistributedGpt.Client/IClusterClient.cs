@@ -1,0 +1,11 @@
+namespace DistributedGpt.Client;
+
+/// <summary>A cluster as its users see it: models by name. Safe for concurrent use.</summary>
+public interface IClusterClient
+{
+    /// <summary>The models that are loaded, by name.</summary>
+    Task<IReadOnlyList<ModelInfo>> ListModelsAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>The model of that name, or null where the cluster serves none.</summary>
+    Task<IServedModel?> FindModelAsync(string name, CancellationToken cancellationToken = default);
+}

@@ -1,0 +1,21 @@
+using DistributedGpt.Engine;
+
+namespace DistributedGpt.Client;
+
+/// <summary>A model of a cluster.</summary>
+public interface IServedModel
+{
+    /// <summary>What the cluster says of it.</summary>
+    ModelInfo Info { get; }
+
+    /// <summary>
+    /// Submits a request and streams the text of its completions, interleaved as they come. The first element comes only after
+    /// the request was admitted. Ending the enumeration early, or cancelling, cancels the request. A lost connection or
+    /// coordinator is survived: the stream pauses and goes on with the same text.
+    /// </summary>
+    /// <param name="request">The request; its seed must be set by the caller.</param>
+    /// <param name="stopStrings">A completion ends before the first occurrence of any of these.</param>
+    /// <param name="cancellationToken">Cancels the request.</param>
+    IAsyncEnumerable<CompletionChunk> GenerateAsync(
+        GenerateRequest request, IReadOnlyList<string> stopStrings, CancellationToken cancellationToken = default);
+}

@@ -1,0 +1,6 @@
+namespace DistributedGpt.Cluster;
+
+/// <summary>How far the loading of a model is.</summary>
+/// <param name="LoadedBytes">Bytes of weights that are resident.</param>
+/// <param name="TotalBytes">Bytes of weights in all.</param>
+public readonly record struct LoadProgress(long LoadedBytes, long TotalBytes);
