@@ -1,5 +1,3 @@
-using Orleans;
-
 namespace DistributedGpt.Client;
 
 /// <summary>What a client must know of a model that the cluster serves.</summary>
