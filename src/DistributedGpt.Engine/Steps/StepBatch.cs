@@ -1,25 +1,28 @@
+using Orleans;
+
 namespace DistributedGpt.Engine;
 
 /// <summary>
 /// One step of a replica: a ragged batch of rows that goes through all of its stages. Rows are numbered in the order of
 /// <see cref="Sequences"/>; the hidden states of a step are <c>[rows, hidden]</c>.
 /// </summary>
+[GenerateSerializer, Immutable]
 public sealed record StepBatch
 {
     /// <summary>Positions per block of the paged KV cache.</summary>
     public const int BlockSize = 16;
 
     /// <summary>The epoch under which the step was made.</summary>
-    public required long Epoch { get; init; }
+    [Id(0)] public required long Epoch { get; init; }
 
     /// <summary>Its number within the epoch, from 0; a stage runs steps in this order.</summary>
-    public required int Number { get; init; }
+    [Id(1)] public required int Number { get; init; }
 
     /// <summary>The sequences with their rows.</summary>
-    public required StepSequence[] Sequences { get; init; }
+    [Id(2)] public required StepSequence[] Sequences { get; init; }
 
     /// <summary>The blocks that this step fills, with their hashes. Every block that a step writes loses its former hash first.</summary>
-    public BlockFill[] Fills { get; init; } = [];
+    [Id(3)] public BlockFill[] Fills { get; init; } = [];
 
     /// <summary>Tokens in the step, one row each.</summary>
     public int RowCount

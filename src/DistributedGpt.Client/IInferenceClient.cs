@@ -1,7 +1,7 @@
 namespace DistributedGpt.Client;
 
 /// <summary>A cluster as its users see it: models by name. Safe for concurrent use.</summary>
-public interface IClusterClient
+public interface IInferenceClient
 {
     /// <summary>The models that are loaded, by name.</summary>
     Task<IReadOnlyList<ModelInfo>> ListModelsAsync(CancellationToken cancellationToken = default);
