@@ -29,4 +29,7 @@ public sealed record GenerateRequest
 
     /// <summary>The ids already delivered, per completion; empty at the first submission.</summary>
     [Id(6)] public int[][] Delivered { get; init; } = [];
+
+    /// <summary>Cached blocks are shared only between requests with the same salt.</summary>
+    [Id(7)] public string CacheSalt { get; init; } = "";
 }

@@ -1,0 +1,376 @@
+namespace DistributedGpt.Engine;
+
+/// <summary>
+/// Decides which tokens a replica computes next, and in which blocks of the paged KV cache: continuous batching under one token
+/// budget per step.
+/// <para><b>Roles.</b> A coordinator adds and cancels requests, asks for steps while it may have more in flight, and tells each step's
+/// completion, in order. Not safe for concurrent use; has no clock and does no I/O, so the same calls always give the same steps.</para>
+/// <para><b>A step</b> takes decodes first, then chunks of prompts, oldest first (chunked prefill; recomputation after a preemption is
+/// the same thing), then admits waiting sequences in the order of arrival. A decoding sequence is in one step at a time, a prompt may
+/// have consecutive chunks in several. With S steps in flight a step takes at most a part in S of the decodes, so that the pipeline's
+/// stages stay evenly loaded.</para>
+/// <para><b>Blocks.</b> A running sequence holds blocks for all of its known tokens. An admitted one shares cached blocks with equal
+/// beginning, never that of its last token, which has to be computed for its logits. Where blocks run out, the youngest running
+/// sequence that no step in flight names gives its blocks back and waits again. Blocks become findable when the step that filled them
+/// has completed.</para>
+/// <para><b>Why every request ends.</b> A request is accepted only if it fits an empty pool. The oldest running sequence may preempt
+/// all others, nobody may preempt it, and nobody is admitted before an older one that waits.</para>
+/// <para><b>After a failed step</b> <see cref="Reset"/> forgets what is in flight: sequences go on from the positions that are
+/// certain. A coordinator made anew starts with an empty scheduler, the blocks that all stages hold (<see cref="AdoptCache"/>), and
+/// the requests as clients submit them again.</para>
+/// </summary>
+public sealed class Scheduler
+{
+    private readonly SchedulerOptions _options;
+    private readonly BlockPool _pool;
+    private readonly BlockHasher _hasher;
+    private readonly Dictionary<Guid, SequenceGroup> _groups = [];
+    private readonly SortedSet<Sequence> _waiting = new(Comparer<Sequence>.Create((a, b) => a.Order.CompareTo(b.Order)));
+    private readonly List<Sequence> _running = [];
+    private readonly Queue<ScheduledStep> _inFlight = new();
+    private readonly List<Sequence> _candidates = [];
+    private readonly StepBuilder _step;
+    private int _held;
+    private long _nextOrder;
+    private long _lastDecoded = -1;
+    private bool _admissionBlocked;
+    private long _steps, _rows, _rowsSaved, _tokensGenerated, _preemptions;
+
+    /// <summary>A scheduler without requests.</summary>
+    /// <param name="options">Its limits.</param>
+    /// <param name="pool">The replica's blocks, used by this scheduler alone.</param>
+    /// <param name="hasher">Names full blocks.</param>
+    public Scheduler(SchedulerOptions options, BlockPool pool, BlockHasher hasher)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.TokenBudget, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxSequencesPerStep, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxRunning, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.QueueLimit, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxInFlight, 1);
+        _options = options;
+        _pool = pool;
+        _hasher = hasher;
+        _step = new StepBuilder(options);
+    }
+
+    /// <summary>Sequences that take part in steps, oldest first.</summary>
+    public IReadOnlyList<Sequence> Running => _running;
+
+    /// <summary>Steps in flight.</summary>
+    public int StepsInFlight => _inFlight.Count;
+
+    /// <summary>Whether a request is neither finished nor cancelled.</summary>
+    public bool Contains(Guid request) => _groups.ContainsKey(request);
+
+    /// <summary>Figures for status and metrics.</summary>
+    public SchedulerStatus Status => new()
+    {
+        Waiting = _waiting.Count + _held,
+        Running = _running.Count,
+        StepsInFlight = _inFlight.Count,
+        Blocks = _pool.Count,
+        BlocksInUse = _pool.InUseCount,
+        BlocksCached = _pool.CachedCount,
+        Steps = _steps,
+        Rows = _rows,
+        RowsSaved = _rowsSaved,
+        TokensGenerated = _tokensGenerated,
+        Preemptions = _preemptions,
+    };
+
+    /// <summary>
+    /// Queues the completions of a request; tokens already delivered count as generated. Nothing happens where the request is here and
+    /// is not behind what was delivered.
+    /// </summary>
+    /// <returns>Whether the request was new here.</returns>
+    /// <exception cref="RequestRefusedException">It meets a limit; the message carries the numbers.</exception>
+    public bool Add(GenerateRequest request)
+    {
+        RequestCheck.ThrowIfRefused(request, _options, _pool.Count);
+        if (_groups.TryGetValue(request.Id, out SequenceGroup? known))
+        {
+            if (!IsBehind(known, request)) return false;
+            Cancel(request.Id);
+        }
+        int waiting = _waiting.Count + _held;
+        if (request.Submission <= 1 && waiting + request.Completions > _options.QueueLimit)
+            throw new RequestRefusedException(RequestRefusedException.QueueFull,
+                $"The queue is full: {waiting} of at most {_options.QueueLimit} completions wait, this request asks for {request.Completions}.");
+
+        var group = new SequenceGroup(request);
+        BlockHash root = _hasher.Root(request.CacheSalt);
+        for (int i = 0; i < request.Completions; i++)
+        {
+            int[] delivered = i < request.Delivered.Length ? request.Delivered[i] : [];
+            var sequence = new Sequence(group, i, _nextOrder++, root, delivered);
+            group.Sequences.Add(sequence);
+            if (delivered.Length > 0) sequence.FinishReason = ReasonToFinish(sequence, delivered[^1], out _);
+            if (sequence.FinishReason != FinishReason.None) sequence.State = SequenceState.Finished;
+            else group.Held.Add(sequence);
+        }
+        group.Unfinished = group.Held.Count;
+        _held += group.Unfinished;
+        if (group.Unfinished == 0) return true;
+        _groups.Add(request.Id, group);
+        LetWait(group, 1);
+        if (group.SharedLength == 0) LetWait(group, group.Held.Count);
+        return true;
+    }
+
+    /// <summary>
+    /// Ends a request. Its blocks are free as soon as no step in flight names them. Nothing happens where the request is not here.
+    /// </summary>
+    public void Cancel(Guid request)
+    {
+        if (!_groups.Remove(request, out SequenceGroup? group)) return;
+        _held -= group.Held.Count;
+        group.Held.Clear();
+        foreach (Sequence sequence in group.Sequences)
+        {
+            if (sequence.State != SequenceState.Finished) End(sequence, FinishReason.None);
+        }
+    }
+
+    /// <summary>
+    /// The next step, or null where as many are in flight as may be, or nothing is to be done until one of them completes.
+    /// </summary>
+    /// <param name="epoch">The epoch that the step belongs to.</param>
+    /// <param name="number">Its number within the epoch.</param>
+    public StepBatch? Schedule(long epoch, int number)
+    {
+        if (_inFlight.Count >= _options.MaxInFlight) return null;
+        TakeDecodes();
+        TakePrompts();
+        Admit();
+        if (_step.Build(epoch, number) is not { } step) return null;
+        _inFlight.Enqueue(step);
+        _steps++;
+        _rows += step.Batch.RowCount;
+        return step.Batch;
+    }
+
+    /// <summary>Takes the results of the oldest step in flight.</summary>
+    /// <param name="number">The step's number.</param>
+    /// <param name="tokens">A token for each sequence that asked for one, in the step's order.</param>
+    /// <returns>The tokens of requests that are still here.</returns>
+    /// <exception cref="InvalidOperationException">The step is not the oldest in flight.</exception>
+    /// <exception cref="ArgumentException">The tokens are not those that the step asked for.</exception>
+    public IReadOnlyList<TokenEvent> Complete(int number, SampledToken[] tokens)
+    {
+        if (!_inFlight.TryPeek(out ScheduledStep? step) || step.Batch.Number != number)
+            throw new InvalidOperationException($"Step {number} is not the oldest in flight.");
+        Check(step.Batch, tokens);
+        _inFlight.Dequeue();
+        foreach (BlockFill fill in step.Batch.Fills) _pool.Cache(fill.Block, fill.Hash);
+
+        var events = new List<TokenEvent>(tokens.Length);
+        int next = 0;
+        for (int i = 0; i < step.Sequences.Length; i++)
+        {
+            Sequence sequence = step.Sequences[i];
+            StepSequence rows = step.Batch.Sequences[i];
+            SampledToken? token = rows.Sampling is null ? null : tokens[next++];
+            sequence.StepsInFlight--;
+            sequence.Computed = rows.Length;
+            if (sequence.State == SequenceState.Finished)
+            {
+                if (sequence.StepsInFlight == 0) Release(sequence);
+                continue;
+            }
+            if (sequence.Computed >= sequence.Group.SharedLength) LetWait(sequence.Group, sequence.Group.Held.Count);
+            if (token is not null) events.Add(Append(sequence, token));
+        }
+        return events;
+    }
+
+    /// <summary>Forgets the steps in flight, and that the head has any sampler's state: a new epoch begins.</summary>
+    public void Reset()
+    {
+        foreach (ScheduledStep step in _inFlight)
+        {
+            foreach (Sequence sequence in step.Sequences)
+            {
+                sequence.StepsInFlight = 0;
+                if (sequence.State == SequenceState.Finished) Release(sequence);
+            }
+        }
+        _inFlight.Clear();
+        foreach (Sequence sequence in _running)
+        {
+            sequence.Scheduled = sequence.Computed;
+            sequence.HeadHasState = false;
+        }
+    }
+
+    /// <summary>Starts a scheduler made anew with the blocks that all stages hold under the same hash.</summary>
+    public void AdoptCache(IEnumerable<(int Block, BlockHash Hash)> blocks) => _pool.Adopt(blocks);
+
+    /// <summary>Frees the blocks that only the prefix cache keeps: a stage has lost its cache, and only tables of running sequences are rebuilt.</summary>
+    public void ForgetUnusedCache() => _pool.ForgetUnused();
+
+    private void TakeDecodes()
+    {
+        int decoding = 0, oldestAfter = 0;
+        _candidates.Clear();
+        foreach (Sequence sequence in _running)
+        {
+            if (!sequence.IsDecoding) continue;
+            decoding++;
+            if (sequence.StepsInFlight > 0) continue;
+            _candidates.Add(sequence);
+            if (sequence.Order <= _lastDecoded) oldestAfter++;
+        }
+        int most = (decoding + _options.MaxInFlight - 1) / _options.MaxInFlight;
+        int taken = 0;
+        for (int i = 0; i < _candidates.Count && taken < most && _step.Room > 0; i++)
+        {
+            // In turns, so that nobody is left out where not all fit a step.
+            Sequence sequence = _candidates[(oldestAfter + i) % _candidates.Count];
+            if (sequence.State != SequenceState.Running || !Reserve(sequence)) continue;
+            _step.Add(sequence, 1);
+            _lastDecoded = sequence.Order;
+            taken++;
+        }
+    }
+
+    private void TakePrompts()
+    {
+        for (int i = 0; i < _running.Count && _step.Room > 0; i++)
+        {
+            Sequence sequence = _running[i];
+            if (!sequence.IsDecoding && sequence.Remaining > 0) _step.Add(sequence, Math.Min(sequence.Remaining, _step.Room));
+        }
+    }
+
+    private void Admit()
+    {
+        while (!_admissionBlocked && _step.Room > 0 && _running.Count < _options.MaxRunning && _waiting.Min is { } sequence)
+        {
+            if (!TryAdmit(sequence))
+            {
+                _admissionBlocked = true;
+                return;
+            }
+            _step.Add(sequence, Math.Min(sequence.Remaining, _step.Room));
+        }
+    }
+
+    /// <summary>Gives the sequence blocks for all of its tokens, cached ones first, and leaves the running ones a block each to grow.</summary>
+    private bool TryAdmit(Sequence sequence)
+    {
+        var table = new int[Sequence.BlocksFor(sequence.Length)];
+        int shared = 0, shareable = (sequence.Length - 1) / StepBatch.BlockSize;
+        while (shared < shareable && _pool.TryShare(sequence.HashOfBlock(shared), out table[shared])) shared++;
+        if (_pool.AvailableCount < table.Length - shared + _running.Count)
+        {
+            while (shared > 0) _pool.Release(table[--shared]);
+            return false;
+        }
+        for (int i = shared; i < table.Length; i++) table[i] = _pool.Allocate();
+        sequence.BlockTable = table;
+        sequence.Computed = sequence.Scheduled = shared * StepBatch.BlockSize;
+        _rowsSaved += sequence.Computed;
+        sequence.State = SequenceState.Running;
+        _waiting.Remove(sequence);
+        int index = _running.Count;
+        while (index > 0 && _running[index - 1].Order > sequence.Order) index--;
+        _running.Insert(index, sequence);
+        return true;
+    }
+
+    /// <summary>Sees that a running sequence has blocks for all of its tokens; preempts younger ones if it must.</summary>
+    private bool Reserve(Sequence sequence)
+    {
+        if (sequence.BlockTable.Length * StepBatch.BlockSize >= sequence.Length) return true;
+        while (_pool.AvailableCount == 0)
+        {
+            int victim = _running.Count - 1;
+            while (_running[victim].StepsInFlight > 0) victim--;
+            if (_running[victim].Order <= sequence.Order) return false;
+            Preempt(_running[victim]);
+        }
+        sequence.BlockTable = [.. sequence.BlockTable, _pool.Allocate()];
+        return true;
+    }
+
+    private void Preempt(Sequence sequence)
+    {
+        _preemptions++;
+        _running.Remove(sequence);
+        Release(sequence);
+        sequence.Computed = sequence.Scheduled = 0;
+        sequence.HeadHasState = false;
+        sequence.State = SequenceState.Waiting;
+        _waiting.Add(sequence);
+    }
+
+    private TokenEvent Append(Sequence sequence, SampledToken token)
+    {
+        sequence.Append(token.Id);
+        _tokensGenerated++;
+        FinishReason reason = ReasonToFinish(sequence, token.Id, out bool isStopToken);
+        if (reason != FinishReason.None)
+        {
+            SequenceGroup group = sequence.Group;
+            End(sequence, reason);
+            if (--group.Unfinished == 0) _groups.Remove(group.Request.Id);
+        }
+        return new TokenEvent(sequence.Id, token.Position, token.Id, token.Logprobs, reason, isStopToken);
+    }
+
+    private static FinishReason ReasonToFinish(Sequence sequence, int lastId, out bool isStopToken)
+    {
+        SamplingOptions sampling = sequence.Request.Sampling;
+        isStopToken = (!sampling.IgnoreEos && sampling.EosTokenIds.Contains(lastId)) || sampling.StopTokenIds.Contains(lastId);
+        if (isStopToken) return FinishReason.Stop;
+        return sequence.GeneratedLength >= sequence.Request.MaxTokens ? FinishReason.Length : FinishReason.None;
+    }
+
+    private void End(Sequence sequence, FinishReason reason)
+    {
+        if (sequence.State == SequenceState.Running) _running.Remove(sequence);
+        else _waiting.Remove(sequence);
+        sequence.State = SequenceState.Finished;
+        sequence.FinishReason = reason;
+        if (sequence.StepsInFlight == 0) Release(sequence);
+    }
+
+    /// <summary>Gives the sequence's blocks back, the last first: the end of a text is less likely to be met again than its beginning.</summary>
+    private void Release(Sequence sequence)
+    {
+        for (int i = sequence.BlockTable.Length - 1; i >= 0; i--) _pool.Release(sequence.BlockTable[i]);
+        sequence.BlockTable = [];
+        _admissionBlocked = false;
+    }
+
+    private void LetWait(SequenceGroup group, int count)
+    {
+        if (count == 0) return;
+        for (int i = 0; i < count; i++) _waiting.Add(group.Held[i]);
+        group.Held.RemoveRange(0, count);
+        _held -= count;
+        _admissionBlocked = false;
+    }
+
+    private static bool IsBehind(SequenceGroup group, GenerateRequest request)
+    {
+        for (int i = 0; i < request.Delivered.Length; i++)
+        {
+            if (i >= group.Sequences.Count || group.Sequences[i].GeneratedLength < request.Delivered[i].Length) return true;
+        }
+        return false;
+    }
+
+    private static void Check(StepBatch batch, SampledToken[] tokens)
+    {
+        int next = 0;
+        foreach (StepSequence rows in batch.Sequences)
+        {
+            if (rows.Sampling is null) continue;
+            if (next == tokens.Length || tokens[next].Sequence != rows.Id || tokens[next].Position != rows.Length)
+                throw new ArgumentException($"Step {batch.Number}: expected a token of {rows.Id} at position {rows.Length} as result {next}.", nameof(tokens));
+            next++;
+        }
+        if (next != tokens.Length) throw new ArgumentException($"Step {batch.Number}: expected {next} tokens, found {tokens.Length}.", nameof(tokens));
+    }
+}
