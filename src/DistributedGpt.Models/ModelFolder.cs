@@ -1,15 +1,27 @@
 namespace DistributedGpt.Models;
 
 /// <summary>
-/// An open Hugging Face model folder: configuration and memory-mapped weights. Opening reads the headers only; a tensor's bytes
-/// are touched when a view of it is read. Safe for concurrent readers.
+/// An open Hugging Face model folder: configuration and memory-mapped weights. Opening reads configuration and headers, and checks
+/// that every tensor of the model is there in a type and shape that can be used; a tensor's bytes are touched when a view of it is
+/// read. Safe for concurrent readers.
 /// </summary>
 public sealed class ModelFolder : IDisposable
 {
-    private ModelFolder(string path, ModelConfig config)
+    private const string ConfigFile = "config.json";
+
+    private readonly Checkpoint _checkpoint;
+    private readonly Dictionary<ModelTensor, TensorView> _modelTensors;
+    private readonly Dictionary<(int Layer, LayerTensor Tensor), TensorView> _layerTensors;
+    private bool _disposed;
+
+    private ModelFolder(string path, ModelConfig config, GenerationDefaults generation, Checkpoint checkpoint, TensorBinding binding)
     {
         Path = path;
         Config = config;
+        Generation = generation;
+        _checkpoint = checkpoint;
+        _modelTensors = binding.ModelTensors;
+        _layerTensors = binding.LayerTensors;
     }
 
     /// <summary>The folder's full path.</summary>
@@ -18,20 +30,84 @@ public sealed class ModelFolder : IDisposable
     /// <summary>The model's shape and arithmetic.</summary>
     public ModelConfig Config { get; }
 
+    /// <summary>What the folder says about sampling, and where a text ends.</summary>
+    public GenerationDefaults Generation { get; }
+
+    /// <summary>The names of the weight files that are read, within the folder.</summary>
+    public IReadOnlyList<string> WeightFiles => _checkpoint.Files;
+
     /// <summary>Opens the folder at <paramref name="path"/>.</summary>
     /// <exception cref="ModelFormatException">The folder is missing, malformed or of a kind that is not supported.</exception>
-    public static ModelFolder Open(string path) => File.Exists(path) ? new(path, null!) : throw new NotImplementedException();
+    public static ModelFolder Open(string path)
+    {
+        if (!Directory.Exists(path))
+            throw ModelFormatException.Of(path, "folder", "a model folder", File.Exists(path) ? "a file" : "nothing");
+        string folder = System.IO.Path.GetFullPath(path);
+        ConfigSection section = JsonFile.Read(folder, ConfigFile);
+        ModelFamily family = FamilyOf(section);
+        ModelConfig config = family.ReadConfig(section);
+        GenerationDefaults generation = GenerationDefaults.Read(folder, section, config);
+        Checkpoint checkpoint = Checkpoint.Open(folder);
+        try
+        {
+            TensorBinding binding = TensorBinding.Bind(family, config, checkpoint);
+            return new(folder, config with { WeightType = binding.WeightType }, generation, checkpoint, binding);
+        }
+        catch
+        {
+            checkpoint.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Reads a <c>config.json</c> alone, without weights beside it.</summary>
+    /// <exception cref="ModelFormatException">It is missing, malformed or of a kind that is not supported.</exception>
+    public static ModelConfig ReadConfig(string path)
+    {
+        string file = System.IO.Path.GetFullPath(path);
+        ConfigSection section = JsonFile.Read(System.IO.Path.GetDirectoryName(file) ?? file, System.IO.Path.GetFileName(file));
+        return FamilyOf(section).ReadConfig(section);
+    }
 
     /// <summary>The view of a tensor outside the layers, or null where this model has none.</summary>
-    /// <exception cref="ModelFormatException">The tensor is missing or of the wrong shape.</exception>
-    public TensorView? Find(ModelTensor tensor) => throw new NotImplementedException();
+    public TensorView? Find(ModelTensor tensor)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return _modelTensors.TryGetValue(tensor, out TensorView view) ? view : null;
+    }
 
     /// <summary>The view of a tensor of layer <paramref name="layer"/> (from 0), or null where this model has none.</summary>
-    /// <exception cref="ModelFormatException">The tensor is missing or of the wrong shape.</exception>
-    public TensorView? Find(int layer, LayerTensor tensor) => throw new NotImplementedException();
+    public TensorView? Find(int layer, LayerTensor tensor)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ArgumentOutOfRangeException.ThrowIfNegative(layer);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(layer, Config.LayerCount);
+        return _layerTensors.TryGetValue((layer, tensor), out TensorView view) ? view : null;
+    }
+
+    /// <summary>Bytes of layer <paramref name="layer"/>'s weights in memory: float16 widened to float32, all else as stored.</summary>
+    public long WeightBytes(int layer) => Enum.GetValues<LayerTensor>().Sum(tensor => Find(layer, tensor)?.ResidentBytes ?? 0);
+
+    /// <summary>Bytes of a tensor outside the layers in memory, 0 where this model has none; a tied unembedding is the embedding again.</summary>
+    public long WeightBytes(ModelTensor tensor) => Find(tensor)?.ResidentBytes ?? 0;
+
+    /// <summary>Bytes of all weights in memory, a tied unembedding counted once.</summary>
+    public long TotalWeightBytes =>
+        Enumerable.Range(0, Config.LayerCount).Sum(WeightBytes)
+        + Enum.GetValues<ModelTensor>().Where(tensor => tensor != ModelTensor.Unembedding || !Config.TiedEmbeddings).Sum(WeightBytes);
 
     /// <inheritdoc/>
     public void Dispose()
     {
+        if (_disposed) return;
+        _disposed = true;
+        _checkpoint.Dispose();
+    }
+
+    private static ModelFamily FamilyOf(ConfigSection config)
+    {
+        ModelFamily family = config.Choice("model_type", ModelFamily.All);
+        CommonFields.RefuseForeign(config);
+        return family;
     }
 }

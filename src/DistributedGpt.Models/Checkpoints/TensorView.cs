@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace DistributedGpt.Models;
 
@@ -16,6 +17,8 @@ namespace DistributedGpt.Models;
 public readonly unsafe record struct TensorView(
     TensorType Type, nint Address, int Rows, int Columns, long RowStride, long ColumnStride)
 {
+    private const int TileRows = 64;
+
     /// <summary>The <paramref name="count"/> rows from <paramref name="first"/> on.</summary>
     public TensorView SliceRows(int first, int count)
     {
@@ -37,27 +40,85 @@ public readonly unsafe record struct TensorView(
     /// <summary>The same elements with rows and columns exchanged.</summary>
     public TensorView Transpose() => this with { Rows = Columns, Columns = Rows, RowStride = ColumnStride, ColumnStride = RowStride };
 
+    /// <summary>A matrix stored row after row.</summary>
+    internal static TensorView RowMajor(TensorType type, nint address, int rows, int columns) => new(type, address, rows, columns, columns, 1);
+
+    /// <summary>Bytes of the elements in memory once loaded: float16 widened to float32, all else as stored.</summary>
+    public long ResidentBytes => (long)Rows * Columns * (Type == TensorType.BFloat16 ? 2 : 4);
+
     /// <summary>Bytes of one element.</summary>
     public int ElementSize => Type == TensorType.Float32 ? 4 : 2;
+
+    /// <summary>Whether the elements of a row follow one another; where not, those of a column do (a transposed matrix).</summary>
+    public bool IsRowMajor => ColumnStride == 1;
 
     /// <summary>The element at (<paramref name="row"/>, <paramref name="column"/>), widened exactly.</summary>
     public float this[int row, int column]
     {
         get
         {
-            byte* at = (byte*)Address + (row * RowStride + column * ColumnStride) * ElementSize;
-            return Type switch
-            {
-                TensorType.Float32 => Unsafe.ReadUnaligned<float>(at),
-                TensorType.BFloat16 => BitConverter.UInt32BitsToSingle((uint)Unsafe.ReadUnaligned<ushort>(at) << 16),
-                _ => (float)Unsafe.ReadUnaligned<Half>(at),
-            };
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)row, (uint)Rows, nameof(row));
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)column, (uint)Columns, nameof(column));
+            return Widening.Read(Type, At(row, column));
         }
     }
 
     /// <summary>Copies row <paramref name="row"/>, widened exactly, to <paramref name="destination"/> <c>[columns]</c>.</summary>
-    public void CopyRow(int row, Span<float> destination)
+    public void CopyRow(int row, Span<float> destination) => SliceRows(row, 1).CopyTo(destination);
+
+    /// <summary>
+    /// Copies all elements, widened exactly, to <paramref name="destination"/> <c>[rows, columns]</c>, row after row. A transposed
+    /// matrix is read in tiles, so that each cache line is fetched once: prefer this to its rows one by one.
+    /// </summary>
+    public void CopyTo(Span<float> destination)
     {
-        for (int column = 0; column < Columns; column++) destination[column] = this[row, column];
+        ArgumentOutOfRangeException.ThrowIfLessThan(destination.Length, (long)Rows * Columns, nameof(destination));
+        if (IsRowMajor)
+        {
+            for (int row = 0; row < Rows; row++) Widening.Copy(Type, At(row, 0), destination.Slice(row * Columns, Columns));
+            return;
+        }
+        Span<float> tile = stackalloc float[TileRows];
+        for (int first = 0; first < Rows; first += TileRows)
+        {
+            Span<float> rows = tile[..Math.Min(TileRows, Rows - first)];
+            for (int column = 0; column < Columns; column++)
+            {
+                if (RowStride == 1) Widening.Copy(Type, At(first, column), rows);
+                else for (int row = 0; row < rows.Length; row++) rows[row] = Widening.Read(Type, At(first + row, column));
+                for (int row = 0; row < rows.Length; row++) destination[(first + row) * Columns + column] = rows[row];
+            }
+        }
     }
+
+    /// <summary>Copies row <paramref name="row"/> as it is stored to <paramref name="destination"/> <c>[columns]</c>.</summary>
+    /// <exception cref="InvalidOperationException">The elements are not <see cref="TensorType.BFloat16"/>.</exception>
+    public void CopyRow(int row, Span<ushort> destination) => SliceRows(row, 1).CopyTo(destination);
+
+    /// <summary>
+    /// Copies all elements as they are stored to <paramref name="destination"/> <c>[rows, columns]</c>, row after row, a transposed
+    /// matrix in tiles.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The elements are not <see cref="TensorType.BFloat16"/>.</exception>
+    public void CopyTo(Span<ushort> destination)
+    {
+        if (Type != TensorType.BFloat16) throw new InvalidOperationException($"{Type} is not stored as BFloat16.");
+        ArgumentOutOfRangeException.ThrowIfLessThan(destination.Length, (long)Rows * Columns, nameof(destination));
+        if (IsRowMajor)
+        {
+            for (int row = 0; row < Rows; row++)
+                new ReadOnlySpan<byte>(At(row, 0), Columns * sizeof(ushort)).CopyTo(MemoryMarshal.AsBytes(destination.Slice(row * Columns, Columns)));
+            return;
+        }
+        for (int first = 0; first < Rows; first += TileRows)
+        {
+            int end = Math.Min(Rows, first + TileRows);
+            for (int column = 0; column < Columns; column++)
+            {
+                for (int row = first; row < end; row++) destination[row * Columns + column] = Unsafe.ReadUnaligned<ushort>(At(row, column));
+            }
+        }
+    }
+
+    private byte* At(int row, int column) => (byte*)Address + (row * RowStride + column * ColumnStride) * ElementSize;
 }

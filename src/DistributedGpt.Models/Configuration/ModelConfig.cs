@@ -75,4 +75,37 @@ public sealed record ModelConfig
     /// <summary>The factor on attention scores of layer <paramref name="layer"/> (from 0), before the softmax.</summary>
     public float AttentionScale(int layer) =>
         (ScaleAttention ? 1f / MathF.Sqrt(HeadSize) : 1f) / (ScaleAttentionByInverseLayerIndex ? layer + 1 : 1);
+
+    /// <summary>The shape of a tensor outside the layers, or null where this model has none. A tied unembedding has the embedding's.</summary>
+    public TensorShape? ShapeOf(ModelTensor tensor) => tensor switch
+    {
+        ModelTensor.TokenEmbedding or ModelTensor.Unembedding => new(VocabularySize, HiddenSize),
+        ModelTensor.PositionEmbedding => Rotary is null ? new(ContextLength, HiddenSize) : null,
+        ModelTensor.FinalNormWeight => TensorShape.Vector(HiddenSize),
+        ModelTensor.FinalNormBias => VectorIf(Norm == NormKind.LayerNorm, HiddenSize),
+        _ => throw new ArgumentOutOfRangeException(nameof(tensor)),
+    };
+
+    /// <summary>The shape of a layer's tensor (all layers are alike), or null where this model has none.</summary>
+    public TensorShape? ShapeOf(LayerTensor tensor) => tensor switch
+    {
+        LayerTensor.AttentionNormWeight or LayerTensor.MlpNormWeight => TensorShape.Vector(HiddenSize),
+        LayerTensor.AttentionNormBias or LayerTensor.MlpNormBias => VectorIf(Norm == NormKind.LayerNorm, HiddenSize),
+        LayerTensor.QueryWeight => new(HeadCount * HeadSize, HiddenSize),
+        LayerTensor.QueryBias => VectorIf(QueryKeyValueBias, HeadCount * HeadSize),
+        LayerTensor.KeyWeight or LayerTensor.ValueWeight => new(KeyValueHeadCount * HeadSize, HiddenSize),
+        LayerTensor.KeyBias or LayerTensor.ValueBias => VectorIf(QueryKeyValueBias, KeyValueHeadCount * HeadSize),
+        LayerTensor.QueryNormWeight or LayerTensor.KeyNormWeight => VectorIf(QueryKeyNorm, HeadSize),
+        LayerTensor.OutputWeight => new(HiddenSize, HeadCount * HeadSize),
+        LayerTensor.OutputBias => VectorIf(AttentionOutputBias, HiddenSize),
+        LayerTensor.GateWeight => GatedMlp ? new(IntermediateSize, HiddenSize) : null,
+        LayerTensor.GateBias => VectorIf(GatedMlp && MlpBias, IntermediateSize),
+        LayerTensor.UpWeight => new(IntermediateSize, HiddenSize),
+        LayerTensor.UpBias => VectorIf(MlpBias, IntermediateSize),
+        LayerTensor.DownWeight => new(HiddenSize, IntermediateSize),
+        LayerTensor.DownBias => VectorIf(MlpBias, HiddenSize),
+        _ => throw new ArgumentOutOfRangeException(nameof(tensor)),
+    };
+
+    private static TensorShape? VectorIf(bool present, int length) => present ? TensorShape.Vector(length) : null;
 }
