@@ -5,7 +5,7 @@ namespace DistributedGpt.Models;
 /// that every tensor of the model is there in a type and shape that can be used; a tensor's bytes are touched when a view of it is
 /// read. Safe for concurrent readers.
 /// </summary>
-public sealed class ModelFolder : IDisposable
+public sealed class ModelFolder : IModelWeights, IDisposable
 {
     private const string ConfigFile = "config.json";
 
@@ -26,6 +26,8 @@ public sealed class ModelFolder : IDisposable
 
     /// <summary>The folder's full path.</summary>
     public string Path { get; }
+
+    string IModelWeights.Source => Path;
 
     /// <summary>The model's shape and arithmetic.</summary>
     public ModelConfig Config { get; }

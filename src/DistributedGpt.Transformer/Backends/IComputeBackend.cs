@@ -15,11 +15,11 @@ public interface IComputeBackend : IDisposable
     IHiddenStates RentHiddenStates(int rows, int hidden);
 
     /// <summary>Loads the token (and position) embedding.</summary>
-    IEmbeddingRuntime LoadEmbedding(ModelFolder folder);
+    IEmbeddingRuntime LoadEmbedding(IModelWeights weights);
 
     /// <summary>Loads layer <paramref name="layer"/> (from 0) with an empty cache.</summary>
-    ILayerRuntime LoadLayer(ModelFolder folder, int layer, KvCacheOptions cache);
+    ILayerRuntime LoadLayer(IModelWeights weights, int layer, KvCacheOptions cache);
 
     /// <summary>Loads the final norm and the unembedding.</summary>
-    IHeadRuntime LoadHead(ModelFolder folder);
+    IHeadRuntime LoadHead(IModelWeights weights);
 }
