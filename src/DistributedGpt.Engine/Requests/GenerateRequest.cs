@@ -32,4 +32,13 @@ public sealed record GenerateRequest
 
     /// <summary>Cached blocks are shared only between requests with the same salt.</summary>
     [Id(7)] public string CacheSalt { get; init; } = "";
+
+    /// <summary>Whether a completion ends with its latest token.</summary>
+    /// <param name="generated">Its length, that token included.</param>
+    /// <param name="lastId">The token.</param>
+    public FinishReason FinishAfter(int generated, int lastId)
+    {
+        if (Sampling.IsStopToken(lastId)) return FinishReason.Stop;
+        return generated >= MaxTokens ? FinishReason.Length : FinishReason.None;
+    }
 }

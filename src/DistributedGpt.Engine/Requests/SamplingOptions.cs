@@ -56,4 +56,8 @@ public sealed record SamplingOptions
 
     /// <summary>Whether the choice depends on the tokens so far, beyond the logits.</summary>
     public bool NeedsHistory => RepetitionPenalty != 1 || PresencePenalty != 0 || FrequencyPenalty != 0;
+
+    /// <summary>Whether this token ends a completion.</summary>
+    /// <param name="id">The token.</param>
+    public bool IsStopToken(int id) => (!IgnoreEos && EosTokenIds.Contains(id)) || StopTokenIds.Contains(id);
 }

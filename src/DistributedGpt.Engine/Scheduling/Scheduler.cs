@@ -104,7 +104,7 @@ public sealed class Scheduler
             int[] delivered = i < request.Delivered.Length ? request.Delivered[i] : [];
             var sequence = new Sequence(group, i, _nextOrder++, root, delivered);
             group.Sequences.Add(sequence);
-            if (delivered.Length > 0) sequence.FinishReason = ReasonToFinish(sequence, delivered[^1], out _);
+            if (delivered.Length > 0) sequence.FinishReason = request.FinishAfter(delivered.Length, delivered[^1]);
             if (sequence.FinishReason != FinishReason.None) sequence.State = SequenceState.Finished;
             else group.Held.Add(sequence);
         }
@@ -205,8 +205,12 @@ public sealed class Scheduler
     /// <summary>Starts a scheduler made anew with the blocks that all stages hold under the same hash.</summary>
     public void AdoptCache(IEnumerable<(int Block, BlockHash Hash)> blocks) => _pool.Adopt(blocks);
 
-    /// <summary>Frees the blocks that only the prefix cache keeps: a stage has lost its cache, and only tables of running sequences are rebuilt.</summary>
-    public void ForgetUnusedCache() => _pool.ForgetUnused();
+    /// <summary>A stage has lost its cache and no step is in flight: every sequence gives its blocks back and is computed again.</summary>
+    public void ForgetCache()
+    {
+        while (_running.Count > 0) Preempt(_running[^1]);
+        _pool.ForgetUnused();
+    }
 
     private void TakeDecodes()
     {
@@ -308,22 +312,14 @@ public sealed class Scheduler
     {
         sequence.Append(token.Id);
         _tokensGenerated++;
-        FinishReason reason = ReasonToFinish(sequence, token.Id, out bool isStopToken);
+        FinishReason reason = sequence.Request.FinishAfter(sequence.GeneratedLength, token.Id);
         if (reason != FinishReason.None)
         {
             SequenceGroup group = sequence.Group;
             End(sequence, reason);
             if (--group.Unfinished == 0) _groups.Remove(group.Request.Id);
         }
-        return new TokenEvent(sequence.Id, token.Position, token.Id, token.Logprobs, reason, isStopToken);
-    }
-
-    private static FinishReason ReasonToFinish(Sequence sequence, int lastId, out bool isStopToken)
-    {
-        SamplingOptions sampling = sequence.Request.Sampling;
-        isStopToken = (!sampling.IgnoreEos && sampling.EosTokenIds.Contains(lastId)) || sampling.StopTokenIds.Contains(lastId);
-        if (isStopToken) return FinishReason.Stop;
-        return sequence.GeneratedLength >= sequence.Request.MaxTokens ? FinishReason.Length : FinishReason.None;
+        return new TokenEvent(sequence.Id, token.Position, token.Id, token.Logprobs, reason, reason == FinishReason.Stop);
     }
 
     private void End(Sequence sequence, FinishReason reason)

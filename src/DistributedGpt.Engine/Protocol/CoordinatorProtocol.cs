@@ -1,0 +1,392 @@
+using static DistributedGpt.Engine.CoordinatorCommand;
+
+namespace DistributedGpt.Engine;
+
+/// <summary>
+/// The step protocol on the side of the coordinator, one per activation of a replica's coordinator grain. Every member is one
+/// input; what is to be done comes out by <see cref="TryTake"/>. It is not thread-safe and has no clock.
+/// <para>
+/// Roles: this machine decides when there is a new epoch, which steps are sent, and what of their results counts. The
+/// <see cref="Scheduler"/> decides what is in a step, <see cref="StageProtocol{TStep}"/> when it runs, <see cref="DeliveryBuffer"/>
+/// what a client is answered.
+/// </para>
+/// <para>
+/// Phases: <see cref="CoordinatorState"/>. Raising: a higher epoch is written to the replica's record. Attaching: every stage is
+/// told, and answers when nothing older runs there. Running: as many steps in flight as the plan has stages. Whatever goes wrong
+/// with a step or an Attach leads back to Raising: there is one way of recovery. Requests are accepted in every phase.
+/// </para>
+/// <para>
+/// Invariants: a step is scheduled only when all stages have attached under the current epoch and nothing has failed since.
+/// Results of another epoch are ignored; those of the current one are applied in the order of the steps, once. A step counts when
+/// its tokens have come; a chain that returns without them has lost them. Whoever sees a higher epoch than its own is fenced: it
+/// stops for good and stands down.
+/// </para>
+/// <para>
+/// Crash case: nothing here is durable but the epoch. A coordinator made anew raises it, which fences its predecessor, starts
+/// with the blocks that all stages hold under the same hash, and gets its requests from the clients, who submit them again with
+/// the ids that they have.
+/// </para>
+/// </summary>
+public sealed class CoordinatorProtocol
+{
+    private readonly Guid _id;
+    private readonly Scheduler _scheduler;
+    private readonly CoordinatorOptions _options;
+    private readonly Queue<CoordinatorCommand> _commands = new();
+    private readonly Queue<Step> _inFlight = new();
+    private readonly Dictionary<Guid, Subscription> _subscriptions = [];
+    private AttachReply?[] _attached = [];
+    private long[][]? _incarnations;
+    private int _nextStep;
+    private bool _anyCompleted;
+    private bool _epochCompleted;
+    private CoordinatorTimer? _stepTimer;
+    private int _sessions;
+
+    /// <summary>A coordinator that has not started.</summary>
+    /// <param name="id">The random id of the activation.</param>
+    /// <param name="scheduler">The replica's scheduler, used by this coordinator alone; it bounds the steps in flight.</param>
+    /// <param name="options">Time limits.</param>
+    public CoordinatorProtocol(Guid id, Scheduler scheduler, CoordinatorOptions options)
+    {
+        _id = id;
+        _scheduler = scheduler;
+        _options = options;
+    }
+
+    /// <summary>Where it stands.</summary>
+    public CoordinatorState State { get; private set; }
+
+    /// <summary>The epoch that it raised last; 0 before the first.</summary>
+    public long Epoch { get; private set; }
+
+    /// <summary>Takes the next command.</summary>
+    /// <param name="command">The command.</param>
+    /// <returns>False if there is none.</returns>
+    public bool TryTake([System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out CoordinatorCommand? command) => _commands.TryDequeue(out command);
+
+    /// <summary>Begins.</summary>
+    /// <exception cref="InvalidOperationException">It has begun before.</exception>
+    public void Start()
+    {
+        if (State != CoordinatorState.New) throw new InvalidOperationException($"the coordinator is {State}");
+        RaiseNow();
+    }
+
+    /// <summary>The record has a new epoch, and this coordinator as its owner.</summary>
+    /// <param name="epoch">The epoch, higher than any before.</param>
+    /// <param name="stages">The number of stages in the record's plan.</param>
+    public void EpochRaised(long epoch, int stages)
+    {
+        if (State != CoordinatorState.Raising) return;
+        State = CoordinatorState.Attaching;
+        Epoch = epoch;
+        _attached = new AttachReply?[stages];
+        for (int stage = 0; stage < stages; stage++) _commands.Enqueue(new AttachStage(epoch, stage));
+        StartTimer(new CoordinatorTimer(CoordinatorTimerKind.Attach, epoch), _options.AttachTimeout);
+    }
+
+    /// <summary>The record belongs to another coordinator that has come after this one.</summary>
+    public void EpochLost()
+    {
+        if (State == CoordinatorState.Raising) Stop();
+    }
+
+    /// <summary>The record could not be read or written, or a layer not be loaded; another try is made after a pause.</summary>
+    public void EpochFailed()
+    {
+        if (State == CoordinatorState.Raising) RaiseLater();
+    }
+
+    /// <summary>A stage has answered an Attach.</summary>
+    /// <param name="epoch">The epoch of the Attach.</param>
+    /// <param name="stage">The stage's index in the plan.</param>
+    /// <param name="reply">Its answer.</param>
+    public void Attached(long epoch, int stage, AttachReply reply)
+    {
+        if (IsFencedBy(reply.Refusal) || State != CoordinatorState.Attaching || epoch != Epoch) return;
+        if (reply.Refusal is not null)
+        {
+            RaiseLater();
+            return;
+        }
+
+        _attached[stage] = reply;
+        if (Array.TrueForAll(_attached, each => each is not null)) Resume();
+    }
+
+    /// <summary>An Attach threw or was not answered: the stage may have followed or not.</summary>
+    /// <param name="epoch">The epoch of the Attach.</param>
+    /// <param name="stage">The stage's index in the plan.</param>
+    public void AttachFailed(long epoch, int stage)
+    {
+        if (State == CoordinatorState.Attaching && epoch == Epoch && _attached[stage] is null) RaiseLater();
+    }
+
+    /// <summary>
+    /// A client submits a request, or submits it again; its tokens wait for <see cref="Next"/> of the subscription. A call that
+    /// comes late or twice changes nothing.
+    /// </summary>
+    /// <param name="request">The request, with its submission number and the ids that the client has.</param>
+    /// <param name="subscription">The client's subscription.</param>
+    /// <returns>The session that will deliver; null if this coordinator serves no more, and the client must submit to the next.</returns>
+    /// <exception cref="RequestRefusedException">The request meets a limit.</exception>
+    public DeliverySession? Submit(GenerateRequest request, Guid subscription)
+    {
+        if (State == CoordinatorState.Stopped) return null;
+        Subscription to = Open(subscription);
+        if (!to.Buffer.Contains(request.Id) || !to.Buffer.Reopen(request))
+        {
+            // New here, or it differs from what the client has, and what was delivered is never taken back.
+            Cancel(request.Id);
+            _scheduler.Add(request);
+            to.Buffer.Open(request);
+        }
+
+        if (to.Buffer.HasTokens) _commands.Enqueue(new Deliver(subscription));
+        Schedule();
+        return to.Buffer.Session;
+    }
+
+    /// <summary>The client wants no more of a request.</summary>
+    /// <param name="request">The request; unknown ones are ignored.</param>
+    public void Cancel(Guid request)
+    {
+        _scheduler.Cancel(request);
+        foreach (Subscription subscription in _subscriptions.Values) subscription.Buffer.Close(request);
+        Schedule();
+    }
+
+    /// <summary>
+    /// A client asks for tokens. If the answer is a heartbeat, the driver may hold it back for up to 100 ms: at
+    /// <see cref="CoordinatorCommand.Deliver"/> it calls again and answers what it gets then.
+    /// </summary>
+    /// <param name="subscription">The client's subscription; an unknown one is opened.</param>
+    /// <param name="ack">The last batch that the client has.</param>
+    /// <returns>The answer; a coordinator that serves no more answers with a session that no client knows.</returns>
+    public TokenBatch Next(Guid subscription, DeliveryAck ack) =>
+        State == CoordinatorState.Stopped ? new TokenBatch(default, 0, []) : Open(subscription).Buffer.Next(ack);
+
+    /// <summary>The last stage has sampled a step's tokens.</summary>
+    /// <param name="epoch">The step's epoch.</param>
+    /// <param name="number">Its number.</param>
+    /// <param name="tokens">The tokens, in the step's order.</param>
+    public void Completed(long epoch, int number, SampledToken[] tokens)
+    {
+        if (Find(epoch, number) is not { } step) return;
+        step.Tokens ??= tokens;
+        while (_inFlight.TryPeek(out Step? oldest) && oldest.Tokens is { } sampled)
+        {
+            _inFlight.Dequeue();
+            _anyCompleted = _epochCompleted = true;
+            foreach (TokenEvent token in _scheduler.Complete(oldest.Batch.Number, sampled)) Hand(token);
+        }
+
+        foreach ((Guid id, Subscription subscription) in _subscriptions)
+        {
+            if (subscription.HasNews) _commands.Enqueue(new Deliver(id));
+            subscription.HasNews = false;
+        }
+
+        Schedule();
+    }
+
+    /// <summary>
+    /// A step's call has returned from all stages. The last stage returns only when its call of <see cref="Completed"/> has
+    /// returned, so if the tokens are not here they are lost.
+    /// </summary>
+    /// <param name="epoch">The step's epoch.</param>
+    /// <param name="number">Its number.</param>
+    public void StepReturned(long epoch, int number)
+    {
+        if (Find(epoch, number) is { Tokens: null }) Recover();
+    }
+
+    /// <summary>
+    /// A step's call threw. Whether and where the step runs or ran is unknown, except when its tokens have come: then it has run
+    /// everywhere and the failure means nothing.
+    /// </summary>
+    /// <param name="epoch">The step's epoch.</param>
+    /// <param name="number">Its number.</param>
+    /// <param name="refusal">A stage's refusal, where that was the reason.</param>
+    public void StepFailed(long epoch, int number, StageRefusal? refusal)
+    {
+        if (!IsFencedBy(refusal) && Find(epoch, number) is { Tokens: null }) Recover();
+    }
+
+    /// <summary>A timer has elapsed.</summary>
+    /// <param name="timer">The timer.</param>
+    public void TimerElapsed(CoordinatorTimer timer)
+    {
+        switch (timer.Kind)
+        {
+            case CoordinatorTimerKind.Retry when State == CoordinatorState.Raising:
+                _commands.Enqueue(new RaiseEpoch());
+                break;
+            case CoordinatorTimerKind.Attach when State == CoordinatorState.Attaching && timer.Epoch == Epoch:
+                RaiseNow();
+                break;
+            case CoordinatorTimerKind.Step when timer == _stepTimer:
+                _stepTimer = null;
+                if (Find(timer.Epoch, timer.Number) is not null) RaiseNow();
+                else WatchSteps();
+                break;
+            case CoordinatorTimerKind.Subscription when _subscriptions.TryGetValue(timer.Subscription, out Subscription? subscription):
+                if (subscription.WasHeard) Watch(timer.Subscription, subscription);
+                else Drop(timer.Subscription, subscription);
+                break;
+        }
+    }
+
+    private void Resume()
+    {
+        long[][] incarnations = Array.ConvertAll(_attached, reply => reply!.Incarnations);
+        if (_incarnations is null) _scheduler.AdoptCache(BlocksOfAllStages());
+        else if (!Same(_incarnations, incarnations)) _scheduler.ForgetCache();
+        _incarnations = incarnations;
+        _nextStep = 0;
+        _epochCompleted = false;
+        State = CoordinatorState.Running;
+        Schedule();
+    }
+
+    /// <summary>The full blocks that every stage holds, under the same hash.</summary>
+    private IEnumerable<(int Block, BlockHash Hash)> BlocksOfAllStages()
+    {
+        IEnumerable<BlockFill> common = _attached[0]!.Blocks;
+        foreach (AttachReply? reply in _attached.Skip(1)) common = common.Intersect(reply!.Blocks);
+        return common.Select(fill => (fill.Block, fill.Hash)).OrderBy(block => block.Block);
+    }
+
+    private static bool Same(long[][] before, long[][] now) =>
+        before.SelectMany(each => each).SequenceEqual(now.SelectMany(each => each));
+
+    private void Schedule()
+    {
+        while (State == CoordinatorState.Running && _scheduler.Schedule(Epoch, _nextStep) is { } batch)
+        {
+            _nextStep++;
+            _inFlight.Enqueue(new Step(batch));
+            _commands.Enqueue(new ExecuteStep(batch));
+        }
+
+        WatchSteps();
+    }
+
+    /// <summary>One timer runs while steps are in flight, for the step that was the oldest when it was started.</summary>
+    private void WatchSteps()
+    {
+        if (_stepTimer is not null || !_inFlight.TryPeek(out Step? oldest)) return;
+        var timer = new CoordinatorTimer(CoordinatorTimerKind.Step, Epoch, oldest.Batch.Number);
+        _stepTimer = timer;
+        StartTimer(timer, _anyCompleted ? _options.StepTimeout(oldest.Batch) : _options.FirstStepTimeout);
+    }
+
+    private void Hand(TokenEvent token)
+    {
+        foreach (Subscription subscription in _subscriptions.Values)
+        {
+            if (!subscription.Buffer.Contains(token.Sequence.Request)) continue;
+            subscription.Buffer.Add(token);
+            subscription.HasNews = true;
+        }
+    }
+
+    private Step? Find(long epoch, int number)
+    {
+        if (State != CoordinatorState.Running || epoch != Epoch) return null;
+        foreach (Step step in _inFlight)
+        {
+            if (step.Batch.Number == number) return step;
+        }
+
+        return null;
+    }
+
+    private bool IsFencedBy(StageRefusal? refusal)
+    {
+        if (refusal is null || refusal.Epoch <= Epoch) return false;
+        Stop();
+        return true;
+    }
+
+    /// <summary>At once; after a pause where this epoch has brought nothing, so that a failure that stays does not spin.</summary>
+    private void Recover()
+    {
+        if (_epochCompleted) RaiseNow();
+        else RaiseLater();
+    }
+
+    private void RaiseNow()
+    {
+        LeaveRunning();
+        _commands.Enqueue(new RaiseEpoch());
+    }
+
+    private void RaiseLater()
+    {
+        LeaveRunning();
+        StartTimer(new CoordinatorTimer(CoordinatorTimerKind.Retry, Epoch), _options.RetryDelay);
+    }
+
+    private void LeaveRunning()
+    {
+        State = CoordinatorState.Raising;
+        _stepTimer = null;
+        _inFlight.Clear();
+        _scheduler.Reset();
+    }
+
+    private void Stop()
+    {
+        if (State == CoordinatorState.Stopped) return;
+        State = CoordinatorState.Stopped;
+        _inFlight.Clear();
+        _subscriptions.Clear();
+        _commands.Enqueue(new StandDown(_options.FencedPause));
+    }
+
+    private Subscription Open(Guid id)
+    {
+        if (!_subscriptions.TryGetValue(id, out Subscription? subscription))
+        {
+            subscription = new Subscription(new DeliveryBuffer(new DeliverySession(_id, ++_sessions)));
+            _subscriptions.Add(id, subscription);
+            Watch(id, subscription);
+        }
+
+        subscription.WasHeard = true;
+        return subscription;
+    }
+
+    private void Watch(Guid id, Subscription subscription)
+    {
+        subscription.WasHeard = false;
+        StartTimer(new CoordinatorTimer(CoordinatorTimerKind.Subscription, Subscription: id), _options.SubscriptionSilence);
+    }
+
+    private void Drop(Guid id, Subscription subscription)
+    {
+        _subscriptions.Remove(id);
+        foreach (Guid request in subscription.Buffer.Requests) _scheduler.Cancel(request);
+        Schedule();
+    }
+
+    private void StartTimer(CoordinatorTimer timer, TimeSpan due) => _commands.Enqueue(new StartTimer(timer, due));
+
+    private sealed class Step(StepBatch batch)
+    {
+        public StepBatch Batch { get; } = batch;
+
+        public SampledToken[]? Tokens { get; set; }
+    }
+
+    private sealed class Subscription(DeliveryBuffer buffer)
+    {
+        public DeliveryBuffer Buffer { get; } = buffer;
+
+        public bool WasHeard { get; set; }
+
+        public bool HasNews { get; set; }
+    }
+}

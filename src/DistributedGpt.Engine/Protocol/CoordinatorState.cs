@@ -1,0 +1,20 @@
+namespace DistributedGpt.Engine;
+
+/// <summary>Where a coordinator stands.</summary>
+public enum CoordinatorState
+{
+    /// <summary>Made and not started.</summary>
+    New,
+
+    /// <summary>It wants a new epoch: at the start, and after anything went wrong.</summary>
+    Raising,
+
+    /// <summary>It has a new epoch and waits for all stages to follow.</summary>
+    Attaching,
+
+    /// <summary>Steps are on their way.</summary>
+    Running,
+
+    /// <summary>Another coordinator has taken over: this one does nothing more.</summary>
+    Stopped,
+}

@@ -1,0 +1,17 @@
+namespace DistributedGpt.Engine;
+
+/// <summary>What a coordinator's timer is for.</summary>
+public enum CoordinatorTimerKind
+{
+    /// <summary>Tries for an epoch again.</summary>
+    Retry,
+
+    /// <summary>Bounds the time that the stages take to attach.</summary>
+    Attach,
+
+    /// <summary>Bounds the time of the oldest step in flight.</summary>
+    Step,
+
+    /// <summary>Looks whether a subscription is still asked for.</summary>
+    Subscription,
+}
