@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace DistributedGpt.Models;
 
 /// <summary>
-/// A value of a JSON file together with its key, so that whatever is wrong with it is reported as
+/// A value of a JSON file (sound Unicode, see <see cref="JsonFile"/>) together with its key, so that whatever is wrong with it is reported as
 /// <c>FILE: KEY: expected X, found Y</c>.
 /// </summary>
 internal readonly struct JsonField
@@ -67,7 +67,7 @@ internal readonly struct JsonField
     public string AsString()
     {
         Require(JsonValueKind.String, "a string");
-        return Text(_value);
+        return _value.GetString()!;
     }
 
     /// <summary>The string, or null where it is absent or null.</summary>
@@ -108,25 +108,12 @@ internal readonly struct JsonField
         throw Expected(string.Join(", ", choices[..^1]!) + (choices.Length > 1 ? " or " : "") + choices[^1]);
     }
 
-    /// <summary>The string behind a JSON string, with an error where it is no Unicode text.</summary>
-    public string Text(JsonElement value)
-    {
-        try
-        {
-            return value.GetString()!;
-        }
-        catch (InvalidOperationException)
-        {
-            throw Expected("Unicode text", "a string with a lone surrogate or invalid UTF-8");
-        }
-    }
-
     /// <summary>The error that this value is not what it should be.</summary>
     public ModelFormatException Expected(string what) => Expected(what, Describe());
 
     /// <summary>The error that this value is not what it should be, saying what was found.</summary>
     public ModelFormatException Expected(string what, string found) =>
-        new(Key.Length == 0 ? $"{_file}: expected {what}, found {found}" : $"{_file}: {Key}: expected {what}, found {found}");
+        ModelFormatException.Of(_file, Key, what, found);
 
     private void Require(JsonValueKind kind, string what)
     {
@@ -134,19 +121,5 @@ internal readonly struct JsonField
             throw Expected(what);
     }
 
-    private string Describe()
-    {
-        switch (_value.ValueKind)
-        {
-            case JsonValueKind.Undefined:
-                return "nothing";
-            case JsonValueKind.Object:
-                return "an object";
-            case JsonValueKind.Array:
-                return "an array";
-            default:
-                string raw = _value.GetRawText();
-                return raw.Length <= 60 ? raw : raw[..60] + "...";
-        }
-    }
+    private string Describe() => _value.ValueKind == JsonValueKind.Undefined ? "nothing" : ConfigSection.Describe(_value);
 }

@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 using Library = Tokenizers.DotNet;
 
 namespace DistributedGpt.Models;
@@ -14,7 +13,7 @@ public sealed class Tokenizer : IDisposable
     /// <summary>The longest text that can be encoded, in UTF-16 code units: beyond it the library's regular expressions may give up.</summary>
     public const int MaximumTextLength = 1 << 22;
 
-    private readonly string _path;
+    private readonly string _folder;
     private readonly byte[] _fingerprint;
     private readonly int[] _prefix;
     private readonly int[] _suffix;
@@ -24,9 +23,9 @@ public sealed class Tokenizer : IDisposable
     private readonly Library.Tokenizer _encoder;
     private readonly Lazy<Library.Tokenizer> _plainEncoder;
 
-    private Tokenizer(string path, byte[] json, TokenizerFile file, int? endOfSequenceId)
+    private Tokenizer(string folder, byte[] json, TokenizerFile file)
     {
-        _path = path;
+        _folder = folder;
         _fingerprint = SHA256.HashData(json);
         _prefix = file.Prefix;
         _suffix = file.Suffix;
@@ -45,7 +44,6 @@ public sealed class Tokenizer : IDisposable
                 _special.Add(token.Id);
         }
 
-        EndOfSequenceId = endOfSequenceId;
         _encoder = Open(file, hideSpecialTokens: false);
         _plainEncoder = new Lazy<Library.Tokenizer>(OpenPlain);
     }
@@ -53,20 +51,15 @@ public sealed class Tokenizer : IDisposable
     /// <summary>One more than the highest id. The model's logits may be wider: such ids decode to nothing.</summary>
     public int VocabularySize => _tokens.Length;
 
-    /// <summary>The id of <c>eos_token</c> in <c>tokenizer_config.json</c>, or null where it names none.</summary>
-    public int? EndOfSequenceId { get; }
-
     internal TokenDecoder Decoder { get; }
 
-    /// <summary>Opens <c>tokenizer.json</c> and, where there is one, <c>tokenizer_config.json</c> in a model folder.</summary>
+    /// <summary>Opens the <c>tokenizer.json</c> of a model folder.</summary>
     /// <param name="folder">The model folder.</param>
-    /// <exception cref="ModelFormatException">A file is missing, malformed or of a kind that is not supported.</exception>
+    /// <exception cref="ModelFormatException">It is missing, malformed or of a kind that is not supported.</exception>
     public static Tokenizer Load(string folder)
     {
-        string path = Path.Combine(folder, TokenizerFile.Name);
-        byte[] json = Read(path, TokenizerFile.Name);
-        using TokenizerFile file = TokenizerFile.Parse(json);
-        return new Tokenizer(path, json, file, ReadEndOfSequence(folder, file));
+        byte[] json = JsonFile.ReadBytes(folder, TokenizerFile.Name);
+        return new Tokenizer(folder, json, TokenizerFile.Parse(json));
     }
 
     /// <summary>
@@ -130,7 +123,7 @@ public sealed class Tokenizer : IDisposable
         }
         catch (Library.TokenizerException e)
         {
-            throw new ModelFormatException($"{TokenizerFile.Name}: expected a tokenizer for any text, found {e.Message}", e);
+            throw ModelFormatException.Of(TokenizerFile.Name, "file", "a tokenizer that encodes any text", e.Message, e);
         }
     }
 
@@ -145,7 +138,7 @@ public sealed class Tokenizer : IDisposable
         }
         catch (Library.TokenizerException e)
         {
-            throw new ModelFormatException($"{TokenizerFile.Name}: expected a tokenizer that can be built, found {e.Message}", e);
+            throw ModelFormatException.Of(TokenizerFile.Name, "file", "a tokenizer that can be built", e.Message, e);
         }
         finally
         {
@@ -155,54 +148,9 @@ public sealed class Tokenizer : IDisposable
 
     private Library.Tokenizer OpenPlain()
     {
-        byte[] json = Read(_path, TokenizerFile.Name);
+        byte[] json = JsonFile.ReadBytes(_folder, TokenizerFile.Name);
         if (!SHA256.HashData(json).AsSpan().SequenceEqual(_fingerprint))
-            throw new ModelFormatException($"{TokenizerFile.Name}: expected the file that was loaded, found another");
-        using TokenizerFile file = TokenizerFile.Parse(json);
-        return Open(file, hideSpecialTokens: true);
-    }
-
-    private static byte[] Read(string path, string name)
-    {
-        try
-        {
-            return File.ReadAllBytes(path);
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw new ModelFormatException($"{name}: expected a file, found none", e);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new ModelFormatException($"{name}: expected a readable file, found: {e.Message}", e);
-        }
-    }
-
-    private static int? ReadEndOfSequence(string folder, TokenizerFile file)
-    {
-        const string Name = "tokenizer_config.json";
-        string path = Path.Combine(folder, Name);
-        if (!File.Exists(path))
-            return null;
-        try
-        {
-            using JsonDocument document = JsonDocument.Parse(Read(path, Name));
-            JsonField token = new JsonField(Name, document.RootElement)["eos_token"];
-            if (token.Value.ValueKind == JsonValueKind.Object)
-                token = token["content"];
-            if (token.AsOptionalString() is not string content)
-                return null;
-            foreach (AddedToken added in file.AddedTokens)
-            {
-                if (added.Content == content)
-                    return added.Id;
-            }
-
-            return file.Vocabulary.TryGetValue(content, out int id) ? id : null;
-        }
-        catch (JsonException e)
-        {
-            throw new ModelFormatException($"{Name}: expected JSON, found {e.Message}", e);
-        }
+            throw ModelFormatException.Of(TokenizerFile.Name, "file", "the one that was loaded", "another");
+        return Open(TokenizerFile.Parse(json), hideSpecialTokens: true);
     }
 }

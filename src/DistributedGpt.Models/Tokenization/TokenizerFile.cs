@@ -8,7 +8,7 @@ namespace DistributedGpt.Models;
 /// of the right types, nothing else.
 /// </summary>
 /// <remarks>The format is that of Hugging Face tokenizers 0.22 (<c>tokenizers/src/tokenizer/serialization.rs</c> and the components' own).</remarks>
-internal sealed class TokenizerFile : IDisposable
+internal sealed class TokenizerFile
 {
     /// <summary>The name of the file in a model folder.</summary>
     public const string Name = "tokenizer.json";
@@ -18,15 +18,12 @@ internal sealed class TokenizerFile : IDisposable
     private static readonly string[] SplitBehaviors =
         ["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"];
 
-    private readonly JsonDocument _document;
     private readonly JsonField _root;
     private readonly Dictionary<string, int> _vocabulary = new(StringComparer.Ordinal);
 
-    private TokenizerFile(JsonDocument document)
+    private TokenizerFile(JsonElement root)
     {
-        _document = document;
-        _root = new JsonField(Name, document.RootElement);
-
+        _root = new JsonField(Name, root);
         if (_root["version"].AsString() != "1.0")
             throw _root["version"].Expected("\"1.0\"");
         ReadModel(_root["model"]);
@@ -56,28 +53,7 @@ internal sealed class TokenizerFile : IDisposable
 
     /// <summary>Checks the contents of a <c>tokenizer.json</c>.</summary>
     /// <exception cref="ModelFormatException">It is not JSON, or not a tokenizer of a supported kind.</exception>
-    public static TokenizerFile Parse(ReadOnlyMemory<byte> json)
-    {
-        JsonDocument document;
-        try
-        {
-            document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
-        }
-        catch (JsonException e)
-        {
-            throw new ModelFormatException($"{Name}: expected JSON, found {e.Message}", e);
-        }
-
-        try
-        {
-            return new TokenizerFile(document);
-        }
-        catch
-        {
-            document.Dispose();
-            throw;
-        }
-    }
+    public static TokenizerFile Parse(ReadOnlyMemory<byte> json) => new(JsonFile.ParseObject(Name, "JSON", json));
 
     /// <summary>
     /// Writes the file for the library, without post-processor, truncation and padding (the first is applied here, the others
@@ -114,9 +90,6 @@ internal sealed class TokenizerFile : IDisposable
         WriteModel(writer, hidden);
         writer.WriteEndObject();
     }
-
-    /// <inheritdoc/>
-    public void Dispose() => _document.Dispose();
 
     private void ReadModel(JsonField model)
     {
@@ -159,7 +132,7 @@ internal sealed class TokenizerFile : IDisposable
         var taken = new HashSet<int>();
         foreach (JsonProperty entry in vocabulary.Members())
         {
-            string token = NameOf(entry, vocabulary);
+            string token = entry.Name;
             int id = entry.Value.ValueKind == JsonValueKind.Number && entry.Value.TryGetInt32(out int number) && number is >= 0 and <= MaximumId
                 ? number
                 : throw vocabulary[token].Expected($"an integer from 0 to {MaximumId}");
@@ -170,18 +143,6 @@ internal sealed class TokenizerFile : IDisposable
 
         if (_vocabulary.Count == 0)
             throw vocabulary.Expected("at least one token", "none");
-    }
-
-    private static string NameOf(JsonProperty entry, JsonField vocabulary)
-    {
-        try
-        {
-            return entry.Name;
-        }
-        catch (InvalidOperationException)
-        {
-            throw vocabulary.Expected("Unicode text", "a token with a lone surrogate or invalid UTF-8");
-        }
     }
 
     private void ReadScoredVocabulary(JsonField vocabulary)
@@ -225,12 +186,12 @@ internal sealed class TokenizerFile : IDisposable
             {
                 if (merge.GetArrayLength() != 2 || merge[0].ValueKind != JsonValueKind.String || merge[1].ValueKind != JsonValueKind.String)
                     throw merges.ItemAt(index, merge).Expected("two tokens");
-                left = merges.Text(merge[0]);
-                right = merges.Text(merge[1]);
+                left = merge[0].GetString()!;
+                right = merge[1].GetString()!;
             }
             else
             {
-                string pair = merges.Text(merge);
+                string pair = merge.GetString()!;
                 if (pair.StartsWith("#version", StringComparison.Ordinal))
                     continue;
                 int space = pair.IndexOf(' ', StringComparison.Ordinal);

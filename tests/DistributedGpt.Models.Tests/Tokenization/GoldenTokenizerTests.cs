@@ -29,7 +29,6 @@ public sealed class GoldenTokenizerTests
         }
 
         Assert.Equal(2, cases);
-        Assert.Equal(0, tokenizer.EndOfSequenceId);
         Assert.Equal(380, tokenizer.VocabularySize);
     }
 
