@@ -1,12 +1,16 @@
 using DistributedGpt.Engine;
+using DistributedGpt.Models;
 
 namespace DistributedGpt.Client;
 
-/// <summary>A model of a cluster.</summary>
+/// <summary>A model of a cluster, with its tokenizer.</summary>
 public interface IServedModel
 {
     /// <summary>What the cluster says of it.</summary>
     ModelInfo Info { get; }
+
+    /// <summary>Its tokenizer.</summary>
+    Tokenizer Tokenizer { get; }
 
     /// <summary>
     /// Submits a request and streams the text of its completions, interleaved as they come. The first element comes only after
@@ -16,6 +20,7 @@ public interface IServedModel
     /// <param name="request">The request; its seed must be set by the caller.</param>
     /// <param name="stopStrings">A completion ends before the first occurrence of any of these.</param>
     /// <param name="cancellationToken">Cancels the request.</param>
+    /// <exception cref="RequestRefusedException">The request meets a limit; the message says which, with the numbers.</exception>
     IAsyncEnumerable<CompletionChunk> GenerateAsync(
         GenerateRequest request, IReadOnlyList<string> stopStrings, CancellationToken cancellationToken = default);
 }

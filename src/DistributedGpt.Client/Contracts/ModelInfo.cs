@@ -36,7 +36,4 @@ public sealed record ModelInfo
 
     /// <summary>The contents of tokenizer.json: a client needs no model folder.</summary>
     [Id(10)] public required byte[] TokenizerJson { get; init; }
-
-    /// <summary>The contents of tokenizer_config.json, where there is one.</summary>
-    [Id(11)] public byte[]? TokenizerConfigJson { get; init; }
 }

@@ -21,6 +21,10 @@ public sealed class StreamSubscription
     /// <summary>Requests that have neither finished nor been refused or removed.</summary>
     public int Count => _ledgers.Count;
 
+    /// <summary>Whether the request has neither finished nor been refused or removed.</summary>
+    /// <param name="request">The request.</param>
+    public bool Contains(Guid request) => _ledgers.ContainsKey(request);
+
     /// <summary>The requests that are to be submitted now.</summary>
     public IEnumerable<StreamLedger> Due => _ledgers.Values.Where(ledger => ledger.State == StreamState.NeedsSubmit);
 

@@ -32,6 +32,7 @@ public sealed class Scheduler
     private readonly StepBuilder _step;
     private int _held;
     private long _nextOrder;
+    private long _lastDecoded = -1;
     private bool _admissionBlocked;
     private long _steps, _rows, _rowsSaved, _tokensGenerated, _preemptions;
 
@@ -213,22 +214,26 @@ public sealed class Scheduler
 
     private void TakeDecodes()
     {
-        int decoding = 0;
+        int decoding = 0, oldestAfter = 0;
         _candidates.Clear();
         foreach (Sequence sequence in _running)
         {
             if (!sequence.IsDecoding) continue;
             decoding++;
-            if (sequence.StepsInFlight == 0) _candidates.Add(sequence);
+            if (sequence.StepsInFlight > 0) continue;
+            _candidates.Add(sequence);
+            if (sequence.Order <= _lastDecoded) oldestAfter++;
         }
-        int left = (decoding + _options.MaxInFlight - 1) / _options.MaxInFlight;
-        foreach (Sequence sequence in _candidates)
+        int most = (decoding + _options.MaxInFlight - 1) / _options.MaxInFlight;
+        int taken = 0;
+        for (int i = 0; i < _candidates.Count && taken < most && _step.Room > 0; i++)
         {
-            if (left == 0 || _step.Room == 0) return;
-            // One taken before may have preempted it.
+            // In turns, so that nobody is left out where not all fit a step.
+            Sequence sequence = _candidates[(oldestAfter + i) % _candidates.Count];
             if (sequence.State != SequenceState.Running || !Reserve(sequence)) continue;
             _step.Add(sequence, 1);
-            left--;
+            _lastDecoded = sequence.Order;
+            taken++;
         }
     }
 

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text;
 using Library = Tokenizers.DotNet;
 
@@ -13,8 +12,7 @@ public sealed class Tokenizer : IDisposable
     /// <summary>The longest text that can be encoded, in UTF-16 code units: beyond it the library's regular expressions may give up.</summary>
     public const int MaximumTextLength = 1 << 22;
 
-    private readonly string _folder;
-    private readonly byte[] _fingerprint;
+    private readonly byte[] _json;
     private readonly int[] _prefix;
     private readonly int[] _suffix;
     private readonly string?[] _tokens;
@@ -23,10 +21,9 @@ public sealed class Tokenizer : IDisposable
     private readonly Library.Tokenizer _encoder;
     private readonly Lazy<Library.Tokenizer> _plainEncoder;
 
-    private Tokenizer(string folder, byte[] json, TokenizerFile file)
+    private Tokenizer(byte[] json, TokenizerFile file)
     {
-        _folder = folder;
-        _fingerprint = SHA256.HashData(json);
+        _json = json;
         _prefix = file.Prefix;
         _suffix = file.Suffix;
         Decoder = file.Decoder;
@@ -56,11 +53,12 @@ public sealed class Tokenizer : IDisposable
     /// <summary>Opens the <c>tokenizer.json</c> of a model folder.</summary>
     /// <param name="folder">The model folder.</param>
     /// <exception cref="ModelFormatException">It is missing, malformed or of a kind that is not supported.</exception>
-    public static Tokenizer Load(string folder)
-    {
-        byte[] json = JsonFile.ReadBytes(folder, TokenizerFile.Name);
-        return new Tokenizer(folder, json, TokenizerFile.Parse(json));
-    }
+    public static Tokenizer Load(string folder) => Parse(JsonFile.ReadBytes(folder, TokenizerFile.Name));
+
+    /// <summary>Opens the contents of a <c>tokenizer.json</c>, which it keeps.</summary>
+    /// <param name="json">The file's bytes.</param>
+    /// <exception cref="ModelFormatException">They are malformed or of a kind that is not supported.</exception>
+    public static Tokenizer Parse(byte[] json) => new(json, TokenizerFile.Parse(json));
 
     /// <summary>
     /// Encodes a raw prompt: special tokens in it are recognised, and what the file's post-processor adds to a text (such as a
@@ -146,11 +144,5 @@ public sealed class Tokenizer : IDisposable
         }
     }
 
-    private Library.Tokenizer OpenPlain()
-    {
-        byte[] json = JsonFile.ReadBytes(_folder, TokenizerFile.Name);
-        if (!SHA256.HashData(json).AsSpan().SequenceEqual(_fingerprint))
-            throw ModelFormatException.Of(TokenizerFile.Name, "file", "the one that was loaded", "another");
-        return Open(TokenizerFile.Parse(json), hideSpecialTokens: true);
-    }
+    private Library.Tokenizer OpenPlain() => Open(TokenizerFile.Parse(_json), hideSpecialTokens: true);
 }

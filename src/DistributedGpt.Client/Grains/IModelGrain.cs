@@ -1,0 +1,13 @@
+namespace DistributedGpt.Client;
+
+/// <summary>A model by its name: its description and its replicas.</summary>
+public interface IModelGrain : IGrainWithStringKey
+{
+    /// <summary>What clients must know of it; null where no model of that name is loaded.</summary>
+    [ResponseTimeout("00:00:05")]
+    Task<ModelInfo?> GetInfo();
+
+    /// <summary>The key of the coordinator that is to serve a request.</summary>
+    [ResponseTimeout("00:00:05")]
+    Task<string> Route(int promptTokens);
+}

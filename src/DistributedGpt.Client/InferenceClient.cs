@@ -1,0 +1,38 @@
+using System.Collections.Concurrent;
+
+namespace DistributedGpt.Client;
+
+/// <summary>A cluster by way of an Orleans client, whether that is connected from outside or belongs to a silo of this process.</summary>
+/// <param name="orleans">The client.</param>
+public sealed class InferenceClient(IClusterClient orleans) : IInferenceClient, IAsyncDisposable
+{
+    private readonly ConcurrentDictionary<string, ServedModel> _models = new();
+    private readonly ConcurrentDictionary<string, Subscription> _subscriptions = new();
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<ModelInfo>> ListModelsAsync(CancellationToken cancellationToken = default)
+    {
+        ModelInfo[] models = await orleans.GetGrain<ICatalogGrain>(0).ListModels().WaitAsync(cancellationToken);
+        Array.Sort(models, (a, b) => string.CompareOrdinal(a.Name, b.Name));
+        return models;
+    }
+
+    /// <inheritdoc/>
+    public async Task<IServedModel?> FindModelAsync(string name, CancellationToken cancellationToken = default)
+    {
+        if (name.Length == 0) return null;
+        IModelGrain grain = orleans.GetGrain<IModelGrain>(name);
+        if (await grain.GetInfo().WaitAsync(cancellationToken) is not { } info) return null;
+        if (_models.TryGetValue(name, out ServedModel? known) && known.Info.Fingerprint == info.Fingerprint) return known;
+        return _models[name] = new ServedModel(info, grain, Subscribe);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (Subscription subscription in _subscriptions.Values) await subscription.DisposeAsync();
+    }
+
+    private Subscription Subscribe(string coordinator) =>
+        _subscriptions.GetOrAdd(coordinator, key => new Subscription(orleans.GetGrain<ICoordinatorGrain>(key)));
+}

@@ -1,0 +1,394 @@
+using DistributedGpt.Engine;
+using DistributedGpt.Models;
+using Microsoft.Extensions.Logging;
+using Orleans.Concurrency;
+using Orleans.Runtime.Placement;
+using static DistributedGpt.Engine.CoordinatorCommand;
+
+namespace DistributedGpt.Cluster;
+
+/// <summary>
+/// Drives the <see cref="CoordinatorProtocol"/> of one replica: carries its commands to the record, the stages and the clients, and
+/// their answers back. What is decided is decided there; here are the calls, the timers and the waiting clients.
+/// <para>
+/// Roles: the only writer of the replica's record. It plans the replica once, loads its parts through their grains, and sends
+/// each step into the first stage's first layer; the last stage calls <see cref="Completed"/>.
+/// </para>
+/// <para>
+/// Phases: without a plan (only Load is served), loading, serving. Every member runs on the grain's scheduler, so the protocol
+/// is never used by two threads; calls interleave at their awaits, and after every input the commands are carried out.
+/// </para>
+/// <para>
+/// Crash case: an activation made anew reads the record and raises the epoch, which fences its predecessor. One that was fenced
+/// deactivates and waits first, so that the two do not chase each other.
+/// </para>
+/// </summary>
+[KeepAlive, Reentrant]
+internal sealed partial class CoordinatorGrain(
+    RecordStore records,
+    SiloStore store,
+    SiloAgents agents,
+    IClusterMembershipService membership,
+    FingerprintCache fingerprints,
+    ILogger<CoordinatorGrain> logger) : Grain, ICoordinatorControl
+{
+    private static readonly TimeSpan Heartbeat = TimeSpan.FromMilliseconds(100);
+
+    private readonly Guid _id = Guid.NewGuid();
+    private readonly Dictionary<Guid, TaskCompletionSource> _waiting = [];
+    private readonly CancellationTokenSource _stopping = new();
+    private CoordinatorProtocol? _protocol;
+    private ReplicaRecord? _record;
+    private StageSpec[] _stages = [];
+    private long _totalBytes;
+    private TaskCompletionSource<string?>? _loaded;
+
+    private ReplicaKey Key => ReplicaKey.Parse(this.GetPrimaryKeyString());
+
+    /// <inheritdoc/>
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        StoredRecord<ReplicaRecord> record = await records.ReadAsync<ReplicaRecord>(Key.ToString());
+        if (record.Value is { } value) Begin(value);
+    }
+
+    /// <inheritdoc/>
+    public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        await _stopping.CancelAsync();
+        foreach (TaskCompletionSource waiting in _waiting.Values) waiting.TrySetResult();
+    }
+
+    public async Task<string?> Load(ModelSpec model)
+    {
+        if (_protocol is null)
+        {
+            try
+            {
+                ReplicaRecord plan = await PlanAsync(model);
+                StoredRecord<ReplicaRecord> stored = await records.ReadAsync<ReplicaRecord>(Key.ToString());
+                if (stored.Value is null && !await records.TryWriteAsync(stored, plan)) return $"{model.Name}: replica: is being loaded by another coordinator";
+                _loaded = new TaskCompletionSource<string?>(TaskCreationOptions.RunContinuationsAsynchronously);
+                Begin(stored.Value ?? plan);
+            }
+            catch (Exception e) when (e is ModelFormatException or InsufficientMemoryException)
+            {
+                return e.Message;
+            }
+        }
+
+        return _loaded is null ? null : await _loaded.Task;
+    }
+
+    public async Task<LoadProgress> GetProgress()
+    {
+        if (_record is null) return default;
+        long[] loaded = await Task.WhenAll(_record.Silos.Select(silo => agents[silo].GetLoadedBytes(Key)));
+        return new LoadProgress(loaded.Sum(), _totalBytes);
+    }
+
+    public Task<DeliverySession?> Submit(GenerateRequest request, Guid subscription)
+    {
+        DeliverySession? session = _protocol?.Submit(request, subscription);
+        CarryOut();
+        return Task.FromResult(session);
+    }
+
+    public Task Cancel(Guid request)
+    {
+        _protocol?.Cancel(request);
+        CarryOut();
+        return Task.CompletedTask;
+    }
+
+    public async Task<TokenBatch> Next(Guid subscription, DeliveryAck ack)
+    {
+        if (_protocol is null) return new TokenBatch(default, 0, []);
+        TokenBatch batch = _protocol.Next(subscription, ack);
+        CarryOut();
+        if (batch.Entries.Length > 0) return batch;
+
+        var news = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (_waiting.Remove(subscription, out TaskCompletionSource? former)) former.TrySetResult();
+        _waiting[subscription] = news;
+        try
+        {
+            await news.Task.WaitAsync(Heartbeat, _stopping.Token);
+        }
+        catch (Exception e) when (e is TimeoutException or OperationCanceledException)
+        {
+        }
+
+        if (_waiting.TryGetValue(subscription, out TaskCompletionSource? mine) && mine == news) _waiting.Remove(subscription);
+        batch = _protocol.Next(subscription, ack);
+        CarryOut();
+        return batch;
+    }
+
+    public Task Completed(long epoch, int number, SampledToken[] tokens)
+    {
+        _protocol?.Completed(epoch, number, tokens);
+        CarryOut();
+        return Task.CompletedTask;
+    }
+
+    private void Begin(ReplicaRecord record)
+    {
+        ModelFolder folder = store.Folder(record.Model.Path);
+        ModelConfig config = folder.Config;
+        PlanStage[] stages = record.Plan.Stages;
+        _record = record;
+        _stages = [.. stages.Select((stage, index) => new StageSpec(Key, index, stage, config.HiddenSize))];
+        var options = new SchedulerOptions
+        {
+            ContextLength = config.ContextLength,
+            VocabularySize = config.VocabularySize,
+            MaxInFlight = stages.Length,
+            TokenBudget = TokenBudget(config.HiddenSize, stages.Length),
+        };
+        var scheduler = new Scheduler(options, new BlockPool(record.KvBlocks), new BlockHasher(record.Fingerprint));
+        _protocol = new CoordinatorProtocol(_id, scheduler, new CoordinatorOptions());
+        _protocol.Start();
+        CarryOut();
+    }
+
+    /// <summary>Rows per step: where a step crosses a border, its frame must stay below 2 MiB.</summary>
+    private static int TokenBudget(int hidden, int stages) =>
+        stages == 1 ? 512 : Math.Clamp((2 << 20) / (hidden * sizeof(float)), StepBatch.BlockSize, 512);
+
+    private void CarryOut()
+    {
+        while (_protocol is not null && _protocol.TryTake(out CoordinatorCommand? command))
+        {
+            switch (command)
+            {
+                case RaiseEpoch:
+                    Run(RaiseEpochAsync());
+                    break;
+                case AttachStage attach:
+                    Run(AttachAsync(attach));
+                    break;
+                case ExecuteStep execute:
+                    Run(ExecuteAsync(execute.Batch));
+                    break;
+                case Deliver deliver:
+                    if (_waiting.Remove(deliver.Subscription, out TaskCompletionSource? waiting)) waiting.TrySetResult();
+                    break;
+                case StartTimer timer:
+                    Run(ElapseAsync(timer));
+                    break;
+                case StandDown standDown:
+                    Run(StandDownAsync(standDown.Pause));
+                    break;
+            }
+        }
+    }
+
+    private async void Run(Task task)
+    {
+        try
+        {
+            await task;
+        }
+        catch (Exception e) when (!_stopping.IsCancellationRequested)
+        {
+            LogCommandFailed(e, Key);
+        }
+        catch (Exception)
+        {
+            // The activation is ending; its successor raises a new epoch.
+        }
+    }
+
+    private async Task RaiseEpochAsync()
+    {
+        try
+        {
+            await membership.Refresh();
+            ReplicaRecord? raised = await WriteEpochAsync();
+            if (raised is null)
+            {
+                _protocol!.EpochLost();
+                CarryOut();
+                return;
+            }
+
+            _record = raised;
+            if (await LoadPartsAsync(raised) is { } error)
+            {
+                LogLoadFailed(Key, error);
+                if (_loaded?.TrySetResult(error) == true)
+                {
+                    await AbandonAsync();
+                    return;
+                }
+
+                _protocol!.EpochFailed();
+            }
+            else
+            {
+                _protocol!.EpochRaised(raised.Epoch, raised.Plan.Stages.Length);
+                LogAttaching(Key, raised.Epoch);
+            }
+        }
+        catch (Exception e) when (e is OrleansException or TimeoutException or IOException)
+        {
+            LogCommandFailed(e, Key);
+            _protocol!.EpochFailed();
+        }
+
+        CarryOut();
+    }
+
+    /// <summary>Raises the epoch in the record under this activation's name.</summary>
+    /// <returns>The record as written; null if another coordinator has come after this one.</returns>
+    private async Task<ReplicaRecord?> WriteEpochAsync()
+    {
+        while (true)
+        {
+            StoredRecord<ReplicaRecord> stored = await records.ReadAsync<ReplicaRecord>(Key.ToString());
+            if (stored.Value is not { } before) return null;
+            if (_protocol!.Epoch > 0 && before.Owner != _id) return null;
+            ReplicaRecord raised = before with { Epoch = before.Epoch + 1, Owner = _id };
+            if (await records.TryWriteAsync(stored, raised)) return raised;
+        }
+    }
+
+    /// <summary>Loads, or adopts, every part of the plan: the silos beside each other, the parts of a silo one after the other.</summary>
+    /// <returns>Null, or why a part cannot be loaded.</returns>
+    private async Task<string?> LoadPartsAsync(ReplicaRecord record)
+    {
+        string?[] errors = await Task.WhenAll(record.Plan.Stages.GroupBy(record.SiloOf).Select(silo => LoadSiloAsync(silo.Key, silo)));
+        return Array.Find(errors, error => error is not null);
+
+        async Task<string?> LoadSiloAsync(SiloAddress silo, IEnumerable<PlanStage> stages)
+        {
+            var request = new LoadRequest(silo, record);
+            foreach (PartKey part in stages.SelectMany(Parts))
+            {
+                if (await LoadPartAsync(part, request) is { } error) return error;
+            }
+
+            return null;
+        }
+    }
+
+    private async Task<string?> LoadPartAsync(PartKey part, LoadRequest request)
+    {
+        IPartGrain grain = part.Kind switch
+        {
+            PartKind.Embedding => GrainFactory.GetGrain<IEmbeddingGrain>(part.GrainKey),
+            PartKind.Head => GrainFactory.GetGrain<IHeadGrain>(part.GrainKey),
+            _ => GrainFactory.GetGrain<ILayerGrain>(part.GrainKey),
+        };
+        while (true)
+        {
+            RequestContext.Set(IPlacementDirector.PlacementHintKey, request.Silo);
+            Task<LoadReply> load = grain.Load(request);
+            RequestContext.Remove(IPlacementDirector.PlacementHintKey);
+            LoadReply reply = await load;
+            if (!reply.Moved) return reply.Error;
+        }
+    }
+
+    private IEnumerable<PartKey> Parts(PlanStage stage)
+    {
+        if (stage.Embedding) yield return new PartKey(Key, PartKind.Embedding);
+        for (int layer = stage.FirstLayer; layer < stage.EndLayer; layer++) yield return new PartKey(Key, PartKind.Layer, layer);
+        if (stage.Head) yield return new PartKey(Key, PartKind.Head);
+    }
+
+    /// <summary>The first load failed: nothing is left behind.</summary>
+    private async Task AbandonAsync()
+    {
+        await Task.WhenAll(_record!.Silos.Select(silo => agents[silo].Release(Key)));
+        StoredRecord<ReplicaRecord> stored = await records.ReadAsync<ReplicaRecord>(Key.ToString());
+        if (stored.Value?.Owner == _id) await records.ClearAsync(stored);
+        _protocol = null;
+        DeactivateOnIdle();
+    }
+
+    private async Task AttachAsync(AttachStage attach)
+    {
+        try
+        {
+            StageSpec stage = _stages[attach.Stage];
+            AttachReply reply = await FirstLayer(stage).Attach(stage, attach.Epoch);
+            _protocol!.Attached(attach.Epoch, attach.Stage, reply);
+            if (_protocol.State == CoordinatorState.Running) _loaded?.TrySetResult(null);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            LogCommandFailed(e, Key);
+            _protocol!.AttachFailed(attach.Epoch, attach.Stage);
+        }
+
+        CarryOut();
+    }
+
+    private async Task ExecuteAsync(StepBatch batch)
+    {
+        try
+        {
+            StageRefusal? refusal = await FirstLayer(_stages[0]).Execute(new StepMessage(batch, 0, null));
+            if (refusal is null) _protocol!.StepReturned(batch.Epoch, batch.Number);
+            else _protocol!.StepFailed(batch.Epoch, batch.Number, refusal);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            LogStepFailed(e, Key, batch.Epoch, batch.Number);
+            _protocol!.StepFailed(batch.Epoch, batch.Number, null);
+        }
+
+        CarryOut();
+    }
+
+    private ILayerGrain FirstLayer(StageSpec stage) =>
+        GrainFactory.GetGrain<ILayerGrain>(new PartKey(Key, PartKind.Layer, stage.Stage.FirstLayer).GrainKey);
+
+    private async Task ElapseAsync(StartTimer timer)
+    {
+        await Task.Delay(timer.Due, _stopping.Token);
+        _protocol?.TimerElapsed(timer.Timer);
+        CarryOut();
+    }
+
+    private async Task StandDownAsync(TimeSpan pause)
+    {
+        LogFenced(Key);
+        await Task.Delay(pause, _stopping.Token);
+        DeactivateOnIdle();
+    }
+
+    private async Task<ReplicaRecord> PlanAsync(ModelSpec model)
+    {
+        ModelFolder folder = store.Folder(model.Path);
+        SiloAddress[] silos = [.. membership.CurrentSnapshot.Members.Values.Where(member => member.Status == SiloStatus.Active).Select(member => member.SiloAddress).Order()];
+        SiloCapacity[] capacities = await Task.WhenAll(silos.Select(silo => agents[silo].GetCapacity()));
+        (StagePlan plan, int blocks, long bytes) = ReplicaPlanner.Plan(folder, model, capacities);
+        _totalBytes = bytes;
+        return new ReplicaRecord
+        {
+            Model = model,
+            Fingerprint = await fingerprints.GetAsync(model.Path),
+            Plan = plan,
+            Silos = silos,
+            KvBlocks = blocks,
+        };
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Replica}: attaching under epoch {Epoch}")]
+    private partial void LogAttaching(ReplicaKey replica, long epoch);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Replica}: step {Number} of epoch {Epoch} failed")]
+    private partial void LogStepFailed(Exception exception, ReplicaKey replica, long epoch, int number);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Replica}: a call of the coordinator failed")]
+    private partial void LogCommandFailed(Exception exception, ReplicaKey replica);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Replica}: cannot be loaded: {Error}")]
+    private partial void LogLoadFailed(ReplicaKey replica, string error);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Replica}: another coordinator has taken over")]
+    private partial void LogFenced(ReplicaKey replica);
+}

@@ -1,0 +1,23 @@
+using DistributedGpt.Client;
+using DistributedGpt.Engine;
+using Orleans.Concurrency;
+
+namespace DistributedGpt.Cluster;
+
+/// <summary>The coordinator as the cluster's own parts see it.</summary>
+internal interface ICoordinatorControl : ICoordinatorGrain
+{
+    /// <summary>Plans the replica, if it has no plan, and loads it; returns when it is ready to serve.</summary>
+    /// <returns>Null, or why it cannot be loaded, fit for the user.</returns>
+    [ResponseTimeout("01:00:00")]
+    Task<string?> Load(ModelSpec model);
+
+    /// <summary>How much of the replica is loaded.</summary>
+    [AlwaysInterleave]
+    Task<LoadProgress> GetProgress();
+
+    /// <summary>The tokens of a step, from the last stage.</summary>
+    [AlwaysInterleave]
+    [ResponseTimeout("00:00:10")]
+    Task Completed(long epoch, int number, SampledToken[] tokens);
+}

@@ -1,0 +1,12 @@
+using DistributedGpt.Client;
+
+namespace DistributedGpt.Cluster;
+
+/// <summary>A model's grain as the cluster's own parts see it.</summary>
+internal interface IModelControl : IModelGrain
+{
+    /// <summary>Loads the model's replicas.</summary>
+    /// <returns>Null, or why it cannot be loaded, fit for the user.</returns>
+    [ResponseTimeout("01:00:00")]
+    Task<string?> Load(ModelSpec model);
+}

@@ -1,0 +1,63 @@
+using DistributedGpt.Client;
+using DistributedGpt.Models;
+using Orleans.Concurrency;
+
+namespace DistributedGpt.Cluster;
+
+/// <summary>
+/// A model: what clients must know of it, and which of its replicas serves a request. An activation made anew reads the folder
+/// again, by the catalog's entry.
+/// </summary>
+[KeepAlive, Reentrant]
+internal sealed class ModelGrain(SiloStore store, FingerprintCache fingerprints) : Grain, IModelControl
+{
+    private ModelInfo? _info;
+
+    private string Name => this.GetPrimaryKeyString();
+
+    public async Task<string?> Load(ModelSpec model)
+    {
+        try
+        {
+            ModelInfo info = await DescribeAsync(model);
+            if (await Coordinator.Load(model) is { } error) return error;
+            _info = info;
+            return null;
+        }
+        catch (Exception e) when (e is ModelFormatException or IOException or UnauthorizedAccessException)
+        {
+            return e.Message;
+        }
+    }
+
+    public async Task<ModelInfo?> GetInfo()
+    {
+        if (_info is null && await GrainFactory.GetGrain<ICatalogControl>(0).Find(Name) is { } model) _info = await DescribeAsync(model);
+        return _info;
+    }
+
+    public Task<string> Route(int promptTokens) => Task.FromResult(new ReplicaKey(Name, 0).ToString());
+
+    private ICoordinatorControl Coordinator => GrainFactory.GetGrain<ICoordinatorControl>(new ReplicaKey(Name, 0).ToString());
+
+    private async Task<ModelInfo> DescribeAsync(ModelSpec model)
+    {
+        ModelFolder folder = store.Folder(model.Path);
+        GenerationDefaults defaults = folder.Generation;
+        bool samples = defaults.DoSample == true;
+        return new ModelInfo
+        {
+            Name = model.Name,
+            Created = DateTime.UtcNow,
+            ContextLength = folder.Config.ContextLength,
+            VocabularySize = folder.Config.VocabularySize,
+            EosTokenIds = [.. defaults.StopTokenIds],
+            Fingerprint = await fingerprints.GetAsync(model.Path),
+            DefaultTemperature = samples ? (float?)defaults.Temperature : null,
+            DefaultTopK = samples ? defaults.TopK : null,
+            DefaultTopP = samples ? (float?)defaults.TopP : null,
+            DefaultRepetitionPenalty = (float?)defaults.RepetitionPenalty,
+            TokenizerJson = await File.ReadAllBytesAsync(Path.Combine(folder.Path, "tokenizer.json")),
+        };
+    }
+}

@@ -1,0 +1,20 @@
+using DistributedGpt.Models;
+
+namespace DistributedGpt.Cluster;
+
+/// <summary>A model that the cluster is to serve.</summary>
+[GenerateSerializer, Immutable]
+public sealed record ModelSpec
+{
+    /// <summary>The name under which it is served.</summary>
+    [Id(0)] public required string Name { get; init; }
+
+    /// <summary>The model folder as the silos see it.</summary>
+    [Id(1)] public required string Path { get; init; }
+
+    /// <summary>The type of keys and values in the cache.</summary>
+    [Id(2)] public TensorType KvType { get; init; } = TensorType.Float32;
+
+    /// <summary>Positions that the KV cache holds; null: one full context plus 8 x 1,024, within memory.</summary>
+    [Id(3)] public int? KvTokens { get; init; }
+}

@@ -1,0 +1,29 @@
+using Microsoft.Extensions.DependencyInjection;
+using Orleans.Configuration;
+using Orleans.Storage;
+
+namespace DistributedGpt.Cluster;
+
+/// <summary>What makes an Orleans silo one of this cluster's.</summary>
+internal static class SiloHosting
+{
+    /// <summary>Adds the store, the agent, the placement and the records of a silo that computes on <paramref name="device"/>.</summary>
+    public static ISiloBuilder AddDistributedGpt(this ISiloBuilder silo, ComputeDevice device, SiloStoreOptions options, IGrainStorage storage)
+    {
+        IServiceCollection services = silo.Services;
+        services.AddSingleton(device);
+        services.AddSingleton(options);
+        services.AddSingleton(provider => new SiloStore(device, options));
+        services.AddSingleton<FingerprintCache>();
+        services.AddSingleton<SiloAgents>();
+        services.AddSingleton<RecordStore>();
+        services.AddKeyedSingleton(RecordStore.StorageName, storage);
+        services.AddGrainService<SiloAgent>();
+        services.AddPlacementDirector<PlannedPlacement, PlannedPlacementDirector>();
+#pragma warning disable ORLEANSEXP003 // Strongly consistent, and survivors keep their activations when a silo dies.
+        silo.AddDistributedGrainDirectory();
+#pragma warning restore ORLEANSEXP003
+        silo.Configure<GrainDirectoryOptions>(directory => directory.RangeLeaseDuration = TimeSpan.Zero);
+        return silo;
+    }
+}

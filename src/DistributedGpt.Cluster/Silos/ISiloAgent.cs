@@ -1,0 +1,19 @@
+using Orleans.Services;
+
+namespace DistributedGpt.Cluster;
+
+/// <summary>
+/// The silo itself, reached by its address: no directory and no placement are asked, and it is never made anew elsewhere to answer
+/// for a silo that is dead.
+/// </summary>
+internal interface ISiloAgent : IGrainService
+{
+    /// <summary>What the silo offers.</summary>
+    Task<SiloCapacity> GetCapacity();
+
+    /// <summary>Bytes of a replica's parts that are loaded.</summary>
+    Task<long> GetLoadedBytes(ReplicaKey replica);
+
+    /// <summary>Drops everything that the silo holds of a replica.</summary>
+    Task Release(ReplicaKey replica);
+}

@@ -1,0 +1,32 @@
+using System.Globalization;
+
+namespace DistributedGpt.Cluster;
+
+/// <summary>
+/// Names a part of a model on the cluster: a layer, the embedding or the head of one replica. Its text is the key of the grain
+/// that owns it: <c>model/replica/layer/shard</c>, where embedding and head count as layer 0. The model's name may hold slashes.
+/// </summary>
+/// <param name="Replica">The replica.</param>
+/// <param name="Kind">What it is.</param>
+/// <param name="Layer">The layer, from 0; 0 for embedding and head.</param>
+/// <param name="Shard">The shard of tensor parallelism: 0 while a layer lives on one device.</param>
+[GenerateSerializer, Immutable]
+public readonly record struct PartKey(
+    [property: Id(0)] ReplicaKey Replica, [property: Id(1)] PartKind Kind, [property: Id(2)] int Layer = 0, [property: Id(3)] int Shard = 0)
+{
+    /// <summary>The grain's key.</summary>
+    public string GrainKey => string.Create(CultureInfo.InvariantCulture, $"{Replica}/{Layer}/{Shard}");
+
+    /// <summary>Reads a grain's key.</summary>
+    /// <exception cref="FormatException">The text is not of the form <c>model/replica/layer/shard</c>.</exception>
+    public static PartKey Parse(string grainKey, PartKind kind)
+    {
+        string[] parts = grainKey.Split('/');
+        if (parts.Length < 4) throw new FormatException($"'{grainKey}' is not of the form model/replica/layer/shard");
+        return new PartKey(
+            ReplicaKey.Parse(string.Join('/', parts[..^2])),
+            kind,
+            int.Parse(parts[^2], CultureInfo.InvariantCulture),
+            int.Parse(parts[^1], CultureInfo.InvariantCulture));
+    }
+}

@@ -1,0 +1,101 @@
+using System.Collections.Concurrent;
+using DistributedGpt.Models;
+using DistributedGpt.Transformer;
+
+namespace DistributedGpt.Cluster;
+
+/// <summary>
+/// What a silo holds: the loaded parts of all replicas, resident once, whatever becomes of the grains that own them. Parts come by
+/// <see cref="LoadAsync"/> and go by <see cref="ReleaseAsync"/> only. A load reserves its memory before it begins.
+/// </summary>
+internal sealed class SiloStore(ComputeDevice device, SiloStoreOptions options) : IDisposable
+{
+    private readonly ConcurrentDictionary<ReplicaKey, ReplicaStore> _replicas = new();
+    private readonly ConcurrentDictionary<string, Lazy<ModelFolder>> _folders = new();
+    private readonly ConcurrentDictionary<PartKey, Lazy<Task<LoadedPart>>> _loading = new();
+    private long _reserved;
+
+    /// <summary>Bytes that parts may occupy.</summary>
+    public long MemoryLimit => options.MemoryLimit;
+
+    /// <summary>Bytes that parts occupy, or will when they are loaded.</summary>
+    public long ReservedBytes => Interlocked.Read(ref _reserved);
+
+    /// <summary>The parts and stages of one replica.</summary>
+    public ReplicaStore Replica(ReplicaKey key) => _replicas.GetOrAdd(key, _ => new ReplicaStore(device));
+
+    /// <summary>Whether the part is here.</summary>
+    public bool Holds(PartKey key) => _replicas.TryGetValue(key.Replica, out ReplicaStore? replica) && replica.Find(key) is not null;
+
+    /// <summary>Bytes of a replica's parts that are loaded here.</summary>
+    public long LoadedBytes(ReplicaKey key) => _replicas.TryGetValue(key, out ReplicaStore? replica) ? replica.Bytes : 0;
+
+    /// <summary>Loads a part, or adopts it with its cache and its incarnation where it is here.</summary>
+    /// <exception cref="ModelFormatException">The folder cannot be used.</exception>
+    /// <exception cref="InsufficientMemoryException">The part does not fit; the message has the numbers.</exception>
+    public async Task<LoadedPart> LoadAsync(PartKey key, ReplicaRecord record)
+    {
+        ReplicaStore replica = Replica(key.Replica);
+        if (replica.Find(key) is { } present) return present;
+        Lazy<Task<LoadedPart>> load = _loading.GetOrAdd(key, _ => new Lazy<Task<LoadedPart>>(() => Task.Run(() => Load(key, record, replica))));
+        try
+        {
+            return await load.Value;
+        }
+        finally
+        {
+            _loading.TryRemove(new KeyValuePair<PartKey, Lazy<Task<LoadedPart>>>(key, load));
+        }
+    }
+
+    /// <summary>Drops everything of a replica, once the lane has ended what it runs.</summary>
+    public async Task ReleaseAsync(ReplicaKey key)
+    {
+        if (!_replicas.TryRemove(key, out ReplicaStore? replica)) return;
+        long bytes = await device.Lane.RunAsync(replica.Release);
+        Interlocked.Add(ref _reserved, -bytes);
+    }
+
+    /// <summary>The open model folder at <paramref name="path"/>, shared by its parts.</summary>
+    public ModelFolder Folder(string path) => _folders.GetOrAdd(path, static path => new Lazy<ModelFolder>(() => ModelFolder.Open(path))).Value;
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (ReplicaStore replica in _replicas.Values) replica.Release();
+        foreach (Lazy<ModelFolder> folder in _folders.Values) folder.Value.Dispose();
+    }
+
+    private LoadedPart Load(PartKey key, ReplicaRecord record, ReplicaStore replica)
+    {
+        if (replica.Find(key) is { } present) return present;
+        ModelFolder folder = Folder(record.Model.Path);
+        var cache = new KvCacheOptions(record.KvBlocks, record.Model.KvType);
+        long bytes = PartBytes.Of(key, folder, cache, options.WeightType);
+        long reserved = Interlocked.Add(ref _reserved, bytes);
+        if (reserved > options.MemoryLimit)
+        {
+            Interlocked.Add(ref _reserved, -bytes);
+            throw new InsufficientMemoryException(
+                $"{key.Kind} {key.Layer} of {key.Replica} needs {bytes:N0} bytes; of {options.MemoryLimit:N0} bytes {reserved - bytes:N0} are taken");
+        }
+
+        try
+        {
+            IDisposable runtime = key.Kind switch
+            {
+                PartKind.Embedding => device.Backend.LoadEmbedding(folder),
+                PartKind.Head => device.Backend.LoadHead(folder),
+                _ => device.Backend.LoadLayer(folder, key.Layer, cache),
+            };
+            var part = new LoadedPart(key, runtime, Random.Shared.NextInt64(1, long.MaxValue), bytes);
+            replica.Add(part);
+            return part;
+        }
+        catch
+        {
+            Interlocked.Add(ref _reserved, -bytes);
+            throw;
+        }
+    }
+}

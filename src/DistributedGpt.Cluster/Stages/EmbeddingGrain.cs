@@ -1,0 +1,9 @@
+using Orleans.Concurrency;
+using Orleans.Placement;
+
+namespace DistributedGpt.Cluster;
+
+/// <inheritdoc cref="IEmbeddingGrain"/>
+[KeepAlive, Immovable, Reentrant, PlannedPlacement]
+internal sealed class EmbeddingGrain(SiloStore store, ILocalSiloDetails silo, FingerprintCache fingerprints)
+    : PartGrain(PartKind.Embedding, store, silo, fingerprints), IEmbeddingGrain;

@@ -1,0 +1,9 @@
+using Orleans.Concurrency;
+using Orleans.Placement;
+
+namespace DistributedGpt.Cluster;
+
+/// <inheritdoc cref="IHeadGrain"/>
+[KeepAlive, Immovable, Reentrant, PlannedPlacement]
+internal sealed class HeadGrain(SiloStore store, ILocalSiloDetails silo, FingerprintCache fingerprints)
+    : PartGrain(PartKind.Head, store, silo, fingerprints), IHeadGrain;

@@ -1,0 +1,58 @@
+using DistributedGpt.Models;
+using Orleans.Runtime.Placement;
+
+namespace DistributedGpt.Cluster;
+
+/// <summary>
+/// What the grains of embedding, layer and head have in common: the part lives in the silo's store, the grain is its name. It is
+/// activated by a Load for its silo, or where the store holds the part already; its end releases nothing, since Orleans
+/// deactivates healthy grains too.
+/// </summary>
+internal abstract class PartGrain(PartKind kind, SiloStore store, ILocalSiloDetails silo, FingerprintCache fingerprints) : Grain, IPartGrain
+{
+    private PartKey? _key;
+
+    /// <summary>The part.</summary>
+    protected PartKey Key => _key ??= PartKey.Parse(this.GetPrimaryKeyString(), kind);
+
+    /// <summary>The silo's store.</summary>
+    protected SiloStore Store => store;
+
+    /// <inheritdoc/>
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        bool loading = RequestContext.Get(IPlacementDirector.PlacementHintKey) is SiloAddress hint && hint.Equals(silo.SiloAddress);
+        if (!loading && !store.Holds(Key)) throw new OrleansException($"{Key.Kind} {Key.Layer} of {Key.Replica} is not loaded on {silo.SiloAddress}");
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public async Task<LoadReply> Load(LoadRequest request)
+    {
+        // The hint is for this grain alone and must not flow into the calls made here.
+        RequestContext.Remove(IPlacementDirector.PlacementHintKey);
+        if (!request.Silo.Equals(silo.SiloAddress))
+        {
+            RequestContext.Set(IPlacementDirector.PlacementHintKey, request.Silo);
+            this.MigrateOnIdle();
+            RequestContext.Remove(IPlacementDirector.PlacementHintKey);
+            return new LoadReply(Moved: true, Error: null);
+        }
+
+        try
+        {
+            string fingerprint = await fingerprints.GetAsync(request.Record.Model.Path);
+            if (fingerprint != request.Record.Fingerprint)
+            {
+                return new LoadReply(false, $"{request.Record.Model.Path}: model: expected fingerprint {request.Record.Fingerprint}, found {fingerprint} on {silo.SiloAddress}");
+            }
+
+            await store.LoadAsync(Key, request.Record);
+            return new LoadReply(false, null);
+        }
+        catch (Exception e) when (e is ModelFormatException or InsufficientMemoryException)
+        {
+            return new LoadReply(false, e.Message);
+        }
+    }
+}

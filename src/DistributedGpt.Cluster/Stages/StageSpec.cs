@@ -1,0 +1,12 @@
+using DistributedGpt.Engine;
+
+namespace DistributedGpt.Cluster;
+
+/// <summary>What a stage must know of the plan to run its steps.</summary>
+/// <param name="Replica">The replica.</param>
+/// <param name="Index">The stage's index.</param>
+/// <param name="Stage">Its layers.</param>
+/// <param name="HiddenSize">Width of the residual stream.</param>
+[GenerateSerializer, Immutable]
+public sealed record StageSpec(
+    [property: Id(0)] ReplicaKey Replica, [property: Id(1)] int Index, [property: Id(2)] PlanStage Stage, [property: Id(3)] int HiddenSize);

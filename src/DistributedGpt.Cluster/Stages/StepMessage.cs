@@ -1,0 +1,11 @@
+using DistributedGpt.Engine;
+
+namespace DistributedGpt.Cluster;
+
+/// <summary>A step on its way into a stage.</summary>
+/// <param name="Batch">The step.</param>
+/// <param name="Stage">The stage's index in the plan.</param>
+/// <param name="Hidden">The hidden states after the stage before; null for the first stage, which has the embedding.</param>
+[GenerateSerializer, Immutable]
+public sealed record StepMessage(
+    [property: Id(0)] StepBatch Batch, [property: Id(1)] int Stage, [property: Id(2)] Frame? Hidden);

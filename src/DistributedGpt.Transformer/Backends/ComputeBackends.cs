@@ -1,0 +1,17 @@
+using DistributedGpt.Models;
+
+namespace DistributedGpt.Transformer;
+
+/// <summary>The devices that this build can compute on.</summary>
+public static class ComputeBackends
+{
+    /// <summary>The backend of a device.</summary>
+    /// <param name="device"><c>cpu</c>, or <c>cuda[:index]</c>.</param>
+    /// <param name="threads">Threads of the CPU's worker team; null: one per core.</param>
+    /// <param name="weightType">The type of resident weights; null: as stored.</param>
+    /// <exception cref="ArgumentException">There is no such device.</exception>
+    public static IComputeBackend Create(string device, int? threads, TensorType? weightType) => device switch
+    {
+        _ => throw new ArgumentException($"device: expected cpu or cuda[:index], found {device} {threads} {weightType}", nameof(device)),
+    };
+}
