@@ -9,13 +9,16 @@ public sealed class ModelFolder : IModelWeights, IDisposable
 {
     private const string ConfigFile = "config.json";
 
+    private readonly string _configuration;
     private readonly Checkpoint _checkpoint;
     private readonly Dictionary<ModelTensor, TensorView> _modelTensors;
     private readonly Dictionary<(int Layer, LayerTensor Tensor), TensorView> _layerTensors;
     private bool _disposed;
 
-    private ModelFolder(string path, ModelConfig config, GenerationDefaults generation, Checkpoint checkpoint, TensorBinding binding)
+    private ModelFolder(
+        string path, string configuration, ModelConfig config, GenerationDefaults generation, Checkpoint checkpoint, TensorBinding binding)
     {
+        _configuration = configuration;
         Path = path;
         Config = config;
         Generation = generation;
@@ -36,7 +39,10 @@ public sealed class ModelFolder : IModelWeights, IDisposable
     public GenerationDefaults Generation { get; }
 
     /// <summary>The names of the weight files that are read, within the folder.</summary>
-    public IReadOnlyList<string> WeightFiles => _checkpoint.Files;
+    public IReadOnlyList<string> WeightFiles => [.. _checkpoint.Files.Select(file => file.Name)];
+
+    /// <summary>What a user should know about how the folder was read, a line each; usually none.</summary>
+    public IReadOnlyList<string> Notes => _checkpoint.Notes;
 
     /// <summary>Opens the folder at <paramref name="path"/>.</summary>
     /// <exception cref="ModelFormatException">The folder is missing, malformed or of a kind that is not supported.</exception>
@@ -53,7 +59,8 @@ public sealed class ModelFolder : IModelWeights, IDisposable
         try
         {
             TensorBinding binding = TensorBinding.Bind(family, config, checkpoint);
-            return new(folder, config with { WeightType = binding.WeightType }, generation, checkpoint, binding);
+            ModelConfig typed = config with { WeightType = binding.WeightType };
+            return new(folder, section.Element.GetRawText(), typed, generation, checkpoint, binding);
         }
         catch
         {
@@ -97,6 +104,26 @@ public sealed class ModelFolder : IModelWeights, IDisposable
     public long TotalWeightBytes =>
         Enumerable.Range(0, Config.LayerCount).Sum(WeightBytes)
         + Enum.GetValues<ModelTensor>().Where(tensor => tensor != ModelTensor.Unembedding || !Config.TiedEmbeddings).Sum(WeightBytes);
+
+    /// <summary>
+    /// What identifies this model among silos. Reads all weight files once, on all cores; their hashes are then kept in the user's
+    /// cache directory by path, time and size.
+    /// </summary>
+    /// <param name="kernelsVersion">The version of the kernels that compute with the weights.</param>
+    /// <param name="progress">Told how many more bytes are read, from several threads.</param>
+    /// <param name="cancellation">Stops the work.</param>
+    /// <exception cref="ModelFormatException">A file cannot be read.</exception>
+    public Task<ModelFingerprint> FingerprintAsync(
+        string kernelsVersion, IProgress<long>? progress = null, CancellationToken cancellation = default) =>
+        FingerprintAsync(kernelsVersion, FileHashCache.OfUser, progress, cancellation);
+
+    /// <summary>As the public one, with a cache of choice.</summary>
+    internal Task<ModelFingerprint> FingerprintAsync(
+        string kernelsVersion, FileHashCache cache, IProgress<long>? progress = null, CancellationToken cancellation = default)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return FingerprintComputation.ComputeAsync(_configuration, _checkpoint.Files, kernelsVersion, cache, progress, cancellation);
+    }
 
     /// <inheritdoc/>
     public void Dispose()

@@ -28,17 +28,16 @@ internal sealed class Checkpoint : IDisposable
     private readonly List<SafetensorsFile> _files = [];
     private readonly Dictionary<string, StoredTensor> _tensors = [];
 
-    private Checkpoint(string list, IReadOnlyList<string> files)
-    {
-        List = list;
-        Files = files;
-    }
+    private Checkpoint(string list) => List = list;
 
     /// <summary>The file that tells which tensors there are, to be named where one is missing.</summary>
     public string List { get; }
 
-    /// <summary>The names of the weight files, in order.</summary>
-    public IReadOnlyList<string> Files { get; }
+    /// <summary>The weight files, in order of their names.</summary>
+    public IReadOnlyList<MappedFile> Files => [.. _files.Select(file => file.Map)];
+
+    /// <summary>What a user should know about how the files were chosen.</summary>
+    public IReadOnlyList<string> Notes { get; private init; } = [];
 
     /// <summary>The tensors, by name without prefix; those of other towers are left out.</summary>
     public IReadOnlyDictionary<string, StoredTensor> Tensors => _tensors;
@@ -52,7 +51,10 @@ internal sealed class Checkpoint : IDisposable
 
         SortedDictionary<string, string>? index = single ? null : ReadIndex(folder);
         string[] files = index is null ? [SingleFile] : [.. index.Values.Distinct().Order(StringComparer.Ordinal)];
-        Checkpoint checkpoint = new(single ? SingleFile : IndexFile, files);
+        Checkpoint checkpoint = new(single ? SingleFile : IndexFile)
+        {
+            Notes = single && Path.Exists(Path.Combine(folder, IndexFile)) ? [$"{SingleFile} is read; {IndexFile} beside it is not"] : [],
+        };
         try
         {
             foreach (string file in files) checkpoint.Add(folder, file, index);

@@ -1,28 +1,31 @@
 using System.IO.MemoryMappedFiles;
+using Microsoft.Win32.SafeHandles;
 
 namespace DistributedGpt.Models;
 
 /// <summary>A whole file mapped for reading. Pages are read when they are touched.</summary>
 internal sealed unsafe class MappedFile : IDisposable
 {
-    private readonly MemoryMappedFile _file;
+    private readonly MemoryMappedFile _map;
     private readonly MemoryMappedViewAccessor _view;
 
     /// <summary>Maps the file <paramref name="name"/> of <paramref name="folder"/>.</summary>
     public MappedFile(string folder, string name)
     {
-        string path = Path.Combine(folder, name);
-        FolderFile.RequireContent(path, name);
+        Name = name;
+        Path = System.IO.Path.Combine(folder, name);
+        FolderFile.RequireContent(Path, name);
         try
         {
-            using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read);
-            Length = stream.Length;
-            _file = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
-            _view = _file.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
+            Handle = File.OpenHandle(Path, FileMode.Open, FileAccess.Read, FileShare.Read, FileOptions.RandomAccess);
+            Length = RandomAccess.GetLength(Handle);
+            _map = MemoryMappedFile.CreateFromFile(Handle, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
+            _view = _map.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or NotSupportedException)
         {
-            _file?.Dispose();
+            _map?.Dispose();
+            Handle?.Dispose();
             throw ModelFormatException.Of(name, "file", "a file that can be mapped", error.Message, error);
         }
         byte* address = null;
@@ -30,11 +33,23 @@ internal sealed unsafe class MappedFile : IDisposable
         Address = (nint)(address + _view.PointerOffset);
     }
 
+    /// <summary>The file's name within its folder.</summary>
+    public string Name { get; }
+
+    /// <summary>The file's full path.</summary>
+    public string Path { get; }
+
+    /// <summary>The open file, for reading that does not go through the map.</summary>
+    public SafeFileHandle Handle { get; }
+
     /// <summary>Where the first byte is.</summary>
     public nint Address { get; }
 
     /// <summary>Bytes in the file.</summary>
     public long Length { get; }
+
+    /// <summary>When the file was last written, in UTC.</summary>
+    public DateTime LastWritten => File.GetLastWriteTimeUtc(Handle);
 
     /// <summary>A part of the file.</summary>
     public ReadOnlySpan<byte> Bytes(long offset, int length)
@@ -49,6 +64,7 @@ internal sealed unsafe class MappedFile : IDisposable
     {
         _view.SafeMemoryMappedViewHandle.ReleasePointer();
         _view.Dispose();
-        _file.Dispose();
+        _map.Dispose();
+        Handle.Dispose();
     }
 }

@@ -42,6 +42,9 @@ internal sealed class SafetensorsFile : IDisposable
         }
     }
 
+    /// <summary>The mapped file.</summary>
+    public MappedFile Map => _map;
+
     /// <summary>The tensors of the file.</summary>
     public IReadOnlyList<StoredTensor> Tensors { get; }
 

@@ -103,7 +103,7 @@ internal readonly record struct ConfigSection(string File, string Prefix, JsonEl
     /// <summary>A value as an error tells it.</summary>
     public static string Describe(JsonElement value) => value.ValueKind switch
     {
-        JsonValueKind.String => value.GetString()!,
+        JsonValueKind.String => $"\"{value.GetString()}\"",
         JsonValueKind.Object => "an object",
         JsonValueKind.Array => "a list",
         _ => value.GetRawText(),

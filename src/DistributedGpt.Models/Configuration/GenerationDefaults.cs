@@ -38,8 +38,8 @@ public sealed record GenerationDefaults
     internal static GenerationDefaults Read(string folder, ConfigSection config, ModelConfig model)
     {
         ConfigSection? generation = JsonFile.ReadIfPresent(folder, "generation_config.json");
-        IReadOnlyList<long> ends = generation?.Integers("eos_token_id") is { Count: > 0 } given ? given : config.Integers("eos_token_id");
-        IReadOnlyList<long> begins = generation?.Integers("bos_token_id") is { Count: > 0 } begin ? begin : config.Integers("bos_token_id");
+        IReadOnlyList<long> ends = FirstGiven("eos_token_id", generation, config);
+        IReadOnlyList<long> begins = FirstGiven("bos_token_id", generation, config);
         IEnumerable<long> stops = TokenizerEnd.Find(folder) is long end ? [.. ends, end] : ends;
         bool IsToken(long id) => id >= 0 && id < model.VocabularySize;
         return new()
@@ -53,5 +53,11 @@ public sealed record GenerationDefaults
             BeginningOfText = begins.Count > 0 && IsToken(begins[0]) ? (int)begins[0] : null,
             StopTokenIds = [.. stops.Where(IsToken).Select(id => (int)id).Distinct().Order()],
         };
+    }
+
+    private static IReadOnlyList<long> FirstGiven(string key, ConfigSection? first, ConfigSection second)
+    {
+        IReadOnlyList<long> fallback = second.Integers(key);
+        return first?.Integers(key) is { Count: > 0 } given ? given : fallback;
     }
 }

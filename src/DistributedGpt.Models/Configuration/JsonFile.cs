@@ -6,7 +6,7 @@ namespace DistributedGpt.Models;
 /// <summary>Reads the JSON files of a model folder, which nobody has vouched for: every defect is a <see cref="ModelFormatException"/>.</summary>
 internal static class JsonFile
 {
-    private const int LongestFile = 64 << 20;
+    private const int LongestFile = 256 << 20;
 
     private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 64, AllowDuplicateProperties = false };
 
@@ -64,8 +64,14 @@ internal static class JsonFile
             // Python writes NaN and Infinity as bare words; as strings they harm only who wants a number there.
             byte[] quoted = QuoteConstants(utf8.Span);
             if (quoted.Length > utf8.Length) return Parse(file, part, quoted);
-            throw ModelFormatException.Of(file, part, "valid JSON", error.Message, error);
+            throw ModelFormatException.Of(file, part, "valid JSON", Describe(error), error);
         }
+    }
+
+    private static string Describe(JsonException error)
+    {
+        string reason = error.Message.Split(" LineNumber:")[0];
+        return error.LineNumber is long line ? $"an error at line {line + 1}, byte {error.BytePositionInLine + 1}: {reason}" : reason;
     }
 
     /// <summary>A lone surrogate such as <c>"\ud83d"</c> passes the parser and throws only when the string is read: find it here.</summary>

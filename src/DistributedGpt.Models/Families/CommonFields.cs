@@ -36,10 +36,8 @@ internal static class CommonFields
     {
         if (config.TryGet("quantization_config", out JsonElement quantization))
         {
-            string found = quantization.ValueKind == JsonValueKind.Object && quantization.TryGetProperty("quant_method", out JsonElement method)
-                ? ConfigSection.Describe(method)
-                : ConfigSection.Describe(quantization);
-            throw config.Error("quantization_config", "weights that are not quantised", found);
+            string? method = quantization.ValueKind == JsonValueKind.Object ? config.SectionOrNull("quantization_config")!.Value.TextOrNull("quant_method") : null;
+            throw config.Error("quantization_config", "weights that are not quantised", method ?? ConfigSection.Describe(quantization));
         }
         foreach ((string key, double? neutral) in Foreign) RequireNeutral(config, key, neutral);
     }
@@ -56,7 +54,7 @@ internal static class CommonFields
             JsonValueKind.Object => !value.EnumerateObject().Any(),
             _ => false,
         };
-        if (!isNeutral) throw config.Error(key, neutral is null ? "nothing, which is all that is supported" : $"{neutral}, which is all that is supported");
+        if (!isNeutral) throw config.Error(key, neutral is null ? "null or false, as this setting is not supported" : $"{neutral}, as no other value is supported");
     }
 
     /// <summary>The activation that <paramref name="key"/> names.</summary>

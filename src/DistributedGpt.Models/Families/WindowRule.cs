@@ -31,8 +31,9 @@ internal sealed record WindowRule
                 throw config.Error("layer_types", $"a list of {layers} layer types");
             foreach (JsonElement type in types.EnumerateArray())
             {
-                if (type.ValueKind != JsonValueKind.String || type.GetString() != "full_attention")
-                    throw config.Error("layer_types", "full_attention in every layer (a sliding window is not supported)", ConfigSection.Describe(type));
+                string found = type.ValueKind == JsonValueKind.String ? type.GetString()! : ConfigSection.Describe(type);
+                if (found != "full_attention")
+                    throw config.Error("layer_types", "full_attention in every layer: no other kind is supported", found);
             }
             if (OptIn) return;
         }
