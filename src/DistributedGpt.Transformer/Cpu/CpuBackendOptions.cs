@@ -1,0 +1,16 @@
+using DistributedGpt.Models;
+
+namespace DistributedGpt.Transformer;
+
+/// <summary>How a <see cref="CpuBackend"/> computes.</summary>
+public sealed record CpuBackendOptions
+{
+    /// <summary>Threads that share the work of a step, the caller included.</summary>
+    public int Threads { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>
+    /// The type of resident matrices, <see cref="TensorType.Float32"/> or <see cref="TensorType.BFloat16"/>; null: as stored, which keeps
+    /// bfloat16 and widens float16 to float32. Norm weights and biases are float32 always.
+    /// </summary>
+    public TensorType? WeightType { get; init; }
+}
