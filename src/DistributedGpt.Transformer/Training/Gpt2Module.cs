@@ -1,0 +1,92 @@
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+
+namespace DistributedGpt.Transformer;
+
+/// <summary>
+/// GPT-2 with autograd over a flat tensor of parameters that several modules, one per thread, may share; each has gradients of
+/// its own. The residual stream is <c>x [batch, length, hidden]</c>.
+/// </summary>
+internal sealed class Gpt2Module : IDisposable
+{
+    private const double NormEpsilon = 1e-5;
+
+    private readonly TrainingOptions _options;
+    private readonly Dictionary<string, Tensor> _parameters = [];
+    private readonly Generator _generator = new(0, CPU);
+
+    /// <summary>Makes a module over <paramref name="values"/>, which stay the caller's.</summary>
+    public Gpt2Module(TrainingOptions options, Gpt2Parameters parameters, Tensor values)
+    {
+        _options = options;
+        Gradients = zeros_like(values).DetachFromDisposeScope();
+        foreach (Gpt2Parameters.Entry entry in parameters.Entries)
+        {
+            Tensor leaf = Gpt2Parameters.View(values, entry).detach().requires_grad_(true).DetachFromDisposeScope();
+            // A gradient that exists is added to in place, so all of them gather in the one tensor.
+            leaf.grad = Gpt2Parameters.View(Gradients, entry).DetachFromDisposeScope();
+            _parameters.Add(entry.Name, leaf);
+        }
+    }
+
+    /// <summary>The sum of the gradients of all backward passes since they were last zeroed, laid out as the parameters.</summary>
+    public Tensor Gradients { get; }
+
+    /// <summary>Starts the sequence of dropout masks that <paramref name="seed"/> names.</summary>
+    public void SeedDropout(ulong seed) => _generator.manual_seed((long)seed);
+
+    /// <summary>The logits <c>[batch, length, vocabulary]</c> after each token of <paramref name="tokens"/> <c>[batch, length]</c>.</summary>
+    public Tensor Forward(Tensor tokens, bool training)
+    {
+        long batch = tokens.shape[0], length = tokens.shape[1];
+        Tensor embedding = _parameters["transformer.wte.weight"];
+        Tensor x = embedding.index_select(0, tokens.reshape(-1)).view(batch, length, _options.Hidden)
+            + _parameters["transformer.wpe.weight"].narrow(0, 0, length);
+        x = Dropout(x, training);
+        for (int layer = 0; layer < _options.Layers; layer++)
+        {
+            string prefix = $"transformer.h.{layer}.";
+            x = x + Dropout(Attention(Norm(x, prefix + "ln_1"), prefix + "attn."), training);
+            x = x + Dropout(Mlp(Norm(x, prefix + "ln_2"), prefix + "mlp."), training);
+        }
+        return Norm(x, "transformer.ln_f").matmul(embedding.t());
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (Tensor leaf in _parameters.Values) leaf.Dispose();
+        Gradients.Dispose();
+        _generator.Dispose();
+    }
+
+    private Tensor Attention(Tensor x, string prefix)
+    {
+        long batch = x.shape[0], length = x.shape[1];
+        // [3, batch, heads, length, head_size]
+        Tensor heads = Linear(x, prefix + "c_attn").view(batch, length, 3, _options.Heads, -1).permute(2, 0, 3, 1, 4);
+        Tensor attended = functional.scaled_dot_product_attention(heads[0], heads[1], heads[2], is_casual: true);
+        return Linear(attended.transpose(1, 2).reshape(batch, length, _options.Hidden), prefix + "c_proj");
+    }
+
+    private Tensor Mlp(Tensor x, string prefix) =>
+        Linear(functional.gelu(Linear(x, prefix + "c_fc"), TorchSharp.Modules.GELU.Approximate.tanh, false), prefix + "c_proj");
+
+    private Tensor Linear(Tensor x, string name)
+    {
+        Tensor weight = _parameters[name + ".weight"];
+        Tensor rows = addmm(_parameters[name + ".bias"], x.reshape(-1, weight.shape[0]), weight, 1, 1);
+        return rows.view(x.shape[0], x.shape[1], weight.shape[1]);
+    }
+
+    private Tensor Norm(Tensor x, string name) =>
+        functional.layer_norm(x, [_options.Hidden], _parameters[name + ".weight"], _parameters[name + ".bias"], NormEpsilon);
+
+    private Tensor Dropout(Tensor x, bool training)
+    {
+        if (!training || _options.Dropout == 0) return x;
+        // With a generator of this module's own, for libtorch's is shared by all threads.
+        Tensor mask = empty(x.shape).bernoulli_(1 - _options.Dropout, _generator).mul_(1 / (1 - _options.Dropout));
+        return x * mask;
+    }
+}

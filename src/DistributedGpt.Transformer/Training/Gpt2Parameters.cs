@@ -1,0 +1,84 @@
+using static TorchSharp.torch;
+
+namespace DistributedGpt.Transformer;
+
+/// <summary>
+/// The parameters of a GPT-2 in one flat tensor, matrices first, so that optimizer, clipping and averaging are a few operations
+/// over all of them, and weight decay takes a prefix. Names and shapes are those of the checkpoints of GPT-2
+/// (projections <c>[inputs, outputs]</c>).
+/// </summary>
+internal sealed class Gpt2Parameters
+{
+    /// <summary>Lists the parameters of the model that <paramref name="options"/> describe with <paramref name="vocabulary"/> tokens.</summary>
+    public Gpt2Parameters(TrainingOptions options, int vocabulary)
+    {
+        long hidden = options.Hidden;
+        List<(string Name, long[] Shape)> matrices = [("transformer.wte.weight", [vocabulary, hidden]), ("transformer.wpe.weight", [options.Context, hidden])];
+        List<(string Name, long[] Shape)> vectors = [("transformer.ln_f.weight", [hidden]), ("transformer.ln_f.bias", [hidden])];
+        for (int layer = 0; layer < options.Layers; layer++)
+        {
+            string prefix = $"transformer.h.{layer}.";
+            foreach ((string name, long inputs, long outputs) in (ReadOnlySpan<(string, long, long)>)
+                [("attn.c_attn", hidden, 3 * hidden), ("attn.c_proj", hidden, hidden), ("mlp.c_fc", hidden, 4 * hidden), ("mlp.c_proj", 4 * hidden, hidden)])
+            {
+                matrices.Add(($"{prefix}{name}.weight", [inputs, outputs]));
+                vectors.Add(($"{prefix}{name}.bias", [outputs]));
+            }
+            foreach (string norm in (ReadOnlySpan<string>)["ln_1", "ln_2"])
+            {
+                vectors.Add(($"{prefix}{norm}.weight", [hidden]));
+                vectors.Add(($"{prefix}{norm}.bias", [hidden]));
+            }
+        }
+        long offset = 0;
+        foreach ((string name, long[] shape) in matrices.Concat(vectors))
+        {
+            if (name == vectors[0].Name) MatrixElements = offset;
+            Entries.Add(new(name, shape, offset));
+            offset += Entries[^1].Elements;
+        }
+        Elements = offset;
+    }
+
+    /// <summary>All parameters, in the flat tensor's order.</summary>
+    public List<Entry> Entries { get; } = [];
+
+    /// <summary>Elements of the flat tensor.</summary>
+    public long Elements { get; }
+
+    /// <summary>Elements of the matrices, the flat tensor's beginning.</summary>
+    public long MatrixElements { get; }
+
+    /// <summary>
+    /// New parameters: normal with deviation 0.02, that of the projections into the residual stream divided by the root of their
+    /// number (Radford et al. 2019), norms one, biases zero.
+    /// </summary>
+    public Tensor Initialize(int layers, int seed)
+    {
+        using var scope = NewDisposeScope();
+        using var noGradient = no_grad();
+        using Generator generator = new((ulong)seed, CPU);
+        Tensor flat = zeros(Elements);
+        foreach (Entry entry in Entries)
+        {
+            Tensor part = View(flat, entry);
+            if (entry.Shape.Length == 2) part.normal_(0, entry.Name.EndsWith("c_proj.weight") ? 0.02 / Math.Sqrt(2 * layers) : 0.02, generator);
+            else if (entry.Name.EndsWith("weight")) part.fill_(1);
+        }
+        return flat.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The part of <paramref name="flat"/> that <paramref name="entry"/> names, in its shape.</summary>
+    public static Tensor View(Tensor flat, Entry entry) =>
+        flat.narrow(0, entry.Offset, entry.Elements).view(entry.Shape);
+
+    /// <summary>One parameter.</summary>
+    /// <param name="Name">Its name in a checkpoint.</param>
+    /// <param name="Shape">Its shape there.</param>
+    /// <param name="Offset">Its first element in the flat tensor.</param>
+    internal readonly record struct Entry(string Name, long[] Shape, long Offset)
+    {
+        /// <summary>Its number of elements.</summary>
+        public long Elements => Shape.Aggregate(1L, (product, size) => product * size);
+    }
+}
