@@ -243,7 +243,7 @@ internal sealed class TokenizerFile
 
     private static void CheckNormalizer(JsonField normalizer)
     {
-        switch (normalizer["type"].AsOneOf("Sequence", "NFC", "NFD", "NFKC", "NFKD", "Nmt", "Lowercase", "StripAccents", "Strip", "Replace", "Prepend", "ByteLevel"))
+        switch (normalizer["type"].AsOneOf("Sequence", "NFC", "NFD", "NFKC", "NFKD", "Lowercase", "Strip", "Replace", "Prepend"))
         {
             case "Sequence":
                 foreach (JsonField item in normalizer["normalizers"].Items())
@@ -254,11 +254,14 @@ internal sealed class TokenizerFile
                 normalizer["strip_right"].AsBoolean();
                 break;
             case "Replace":
-                CheckPattern(normalizer["pattern"]);
+                // A regular expression that matches nothing (as "a*") breaks the library's alignments: it would end the process.
+                if (normalizer["pattern"]["String"].AsString().Length == 0)
+                    throw normalizer["pattern"]["String"].Expected("a text that is not empty");
                 normalizer["content"].AsString();
                 break;
             case "Prepend":
-                normalizer["prepend"].AsString();
+                if (normalizer["prepend"].AsString().Length == 0)
+                    throw normalizer["prepend"].Expected("a text that is not empty");
                 break;
         }
     }
