@@ -12,6 +12,7 @@ public static class ComputeBackends
     /// <exception cref="ArgumentException">There is no such device.</exception>
     public static IComputeBackend Create(string device, int? threads, TensorType? weightType) => device switch
     {
-        _ => throw new ArgumentException($"device: expected cpu or cuda[:index], found {device} {threads} {weightType}", nameof(device)),
+        "cpu" => new CpuBackend(new CpuBackendOptions { Threads = threads ?? Environment.ProcessorCount, WeightType = weightType }),
+        _ => throw new ArgumentException($"device: expected cpu or cuda[:index], found {device}", nameof(device)),
     };
 }

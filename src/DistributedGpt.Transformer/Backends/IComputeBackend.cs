@@ -11,6 +11,9 @@ public interface IComputeBackend : IDisposable
     /// <summary>The device as the user names it: <c>cpu</c> or <c>cuda:0</c>.</summary>
     string Device { get; }
 
+    /// <summary>Names the arithmetic, with its version: silos of one plan must agree on it.</summary>
+    string Kernels { get; }
+
     /// <summary>A buffer for the hidden states of up to <paramref name="rows"/> rows; give it back by disposing it.</summary>
     IHiddenStates RentHiddenStates(int rows, int hidden);
 

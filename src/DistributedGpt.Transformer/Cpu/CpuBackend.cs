@@ -31,6 +31,9 @@ public sealed unsafe class CpuBackend : IComputeBackend
     public string Device => "cpu";
 
     /// <inheritdoc/>
+    public string Kernels => $"cpu-{KernelsVersion}";
+
+    /// <inheritdoc/>
     public IHiddenStates RentHiddenStates(int rows, int hidden) => _hiddenStates.Rent(rows, hidden);
 
     /// <inheritdoc/>
