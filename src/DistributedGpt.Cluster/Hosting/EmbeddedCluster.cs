@@ -100,8 +100,8 @@ public sealed class EmbeddedCluster : IAsyncDisposable
                 silo.AddDistributedGpt(device, store, storage);
             });
             IHost host = builder.Build();
-            silos.Add(host);
             await host.StartAsync(cancellationToken);
+            silos.Add(host);
         }
     }
 
