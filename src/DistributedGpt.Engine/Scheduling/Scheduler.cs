@@ -32,7 +32,6 @@ public sealed class Scheduler
     private readonly StepBuilder _step;
     private int _held;
     private long _nextOrder;
-    private long _lastDecoded = -1;
     private bool _admissionBlocked;
     private long _steps, _rows, _rowsSaved, _tokensGenerated, _preemptions;
 
@@ -195,6 +194,7 @@ public sealed class Scheduler
             }
         }
         _inFlight.Clear();
+        _step.Reset();
         foreach (Sequence sequence in _running)
         {
             sequence.Scheduled = sequence.Computed;
@@ -214,26 +214,22 @@ public sealed class Scheduler
 
     private void TakeDecodes()
     {
-        int decoding = 0, oldestAfter = 0;
+        int decoding = 0;
         _candidates.Clear();
         foreach (Sequence sequence in _running)
         {
             if (!sequence.IsDecoding) continue;
             decoding++;
-            if (sequence.StepsInFlight > 0) continue;
-            _candidates.Add(sequence);
-            if (sequence.Order <= _lastDecoded) oldestAfter++;
+            if (sequence.StepsInFlight == 0) _candidates.Add(sequence);
         }
-        int most = (decoding + _options.MaxInFlight - 1) / _options.MaxInFlight;
-        int taken = 0;
-        for (int i = 0; i < _candidates.Count && taken < most && _step.Room > 0; i++)
+        int left = (decoding + _options.MaxInFlight - 1) / _options.MaxInFlight;
+        foreach (Sequence sequence in _candidates)
         {
-            // In turns, so that nobody is left out where not all fit a step.
-            Sequence sequence = _candidates[(oldestAfter + i) % _candidates.Count];
+            if (left == 0 || _step.Room == 0) return;
+            // One taken before may have preempted it.
             if (sequence.State != SequenceState.Running || !Reserve(sequence)) continue;
             _step.Add(sequence, 1);
-            _lastDecoded = sequence.Order;
-            taken++;
+            left--;
         }
     }
 
@@ -302,8 +298,8 @@ public sealed class Scheduler
         _preemptions++;
         _running.Remove(sequence);
         Release(sequence);
+        _step.Forget(sequence);
         sequence.Computed = sequence.Scheduled = 0;
-        sequence.HeadHasState = false;
         sequence.State = SequenceState.Waiting;
         _waiting.Add(sequence);
     }
@@ -328,6 +324,7 @@ public sealed class Scheduler
         else _waiting.Remove(sequence);
         sequence.State = SequenceState.Finished;
         sequence.FinishReason = reason;
+        _step.Forget(sequence);
         if (sequence.StepsInFlight == 0) Release(sequence);
     }
 

@@ -6,7 +6,7 @@ public sealed record SchedulerOptions
     /// <summary>At most so many rows (tokens) in a step.</summary>
     public int TokenBudget { get; init; } = 512;
 
-    /// <summary>At most so many sequences in a step.</summary>
+    /// <summary>At most so many sequences in a step. Decodes go first: where they fill all steps in flight, new prompts wait.</summary>
     public int MaxSequencesPerStep { get; init; } = 64;
 
     /// <summary>At most so many sequences hold blocks at a time.</summary>

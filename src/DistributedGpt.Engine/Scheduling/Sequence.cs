@@ -59,7 +59,7 @@ public sealed class Sequence
     internal SequenceGroup Group { get; }
 
     /// <summary>The order of arrival: the highest is the youngest.</summary>
-    internal long Order { get; }
+    public long Order { get; }
 
     /// <summary>Known tokens that no step has taken.</summary>
     internal int Remaining => Length - Scheduled;

@@ -6,6 +6,7 @@ internal sealed class StepBuilder(SchedulerOptions options)
     private readonly List<StepSequence> _rows = [];
     private readonly List<Sequence> _sequences = [];
     private readonly List<BlockFill> _fills = [];
+    private readonly List<SequenceId> _forgotten = [];
 
     /// <summary>Rows that the step can still take; 0 where it can take no further sequence.</summary>
     public int Room => _rows.Count < options.MaxSequencesPerStep ? options.TokenBudget - RowCount : 0;
@@ -40,15 +41,26 @@ internal sealed class StepBuilder(SchedulerOptions options)
         RowCount += count;
     }
 
+    /// <summary>The head need not keep this sequence's sampler state any longer.</summary>
+    public void Forget(Sequence sequence)
+    {
+        if (sequence.HeadHasState && sequence.Request.Sampling.NeedsHistory) _forgotten.Add(sequence.Id);
+        sequence.HeadHasState = false;
+    }
+
+    /// <summary>The head has forgotten all.</summary>
+    public void Reset() => _forgotten.Clear();
+
     /// <summary>The step, or null where nothing was added; the builder is empty again.</summary>
     public ScheduledStep? Build(long epoch, int number)
     {
         if (_rows.Count == 0) return null;
-        var batch = new StepBatch { Epoch = epoch, Number = number, Sequences = [.. _rows], Fills = [.. _fills] };
+        var batch = new StepBatch { Epoch = epoch, Number = number, Sequences = [.. _rows], Fills = [.. _fills], Forgotten = [.. _forgotten] };
         var step = new ScheduledStep(batch, [.. _sequences]);
         _rows.Clear();
         _sequences.Clear();
         _fills.Clear();
+        _forgotten.Clear();
         RowCount = 0;
         return step;
     }

@@ -24,6 +24,12 @@ public sealed record StepBatch
     /// <summary>The blocks that this step fills, with their hashes. Every block that a step writes loses its former hash first.</summary>
     [Id(3)] public BlockFill[] Fills { get; init; } = [];
 
+    /// <summary>
+    /// Sequences that have ended or were preempted since the last step: the head forgets their sampler's state, before it looks at
+    /// <see cref="Sequences"/>.
+    /// </summary>
+    [Id(4)] public SequenceId[] Forgotten { get; init; } = [];
+
     /// <summary>Tokens in the step, one row each.</summary>
     public int RowCount
     {
