@@ -23,15 +23,16 @@ internal sealed class ServedModel(ModelInfo info, IModelGrain grain, Func<string
         ChannelReader<TokenEvent> tokens = subscription.Open(request);
         try
         {
-            var texts = new StreamingDecoder?[request.Completions];
-            for (int i = 0; i < texts.Length; i++) texts[i] = new StreamingDecoder(Tokenizer, request.PromptIds);
+            TextStream?[] texts = [.. Enumerable.Range(0, request.Completions).Select(i => new TextStream(Tokenizer, request, i, stopStrings))];
             int open = texts.Length;
             await foreach (TokenEvent token in tokens.ReadAllAsync(cancellationToken))
             {
                 int completion = token.Sequence.Completion;
                 if (texts[completion] is not { } text) continue;
-                string piece = (token.IsStopToken ? "" : text.Push(token.Id)) + (token.FinishReason == FinishReason.None ? "" : text.Flush());
-                var chunk = new CompletionChunk(completion, piece, token.IsStopToken ? [] : [new GeneratedToken(token.Id, token.Logprobs)], token.FinishReason);
+                CompletionChunk chunk = token.IsStopToken
+                    ? text.End(token.FinishReason)
+                    : text.Push(new GeneratedToken(token.Id, token.Logprobs), token.FinishReason);
+                if (chunk is { Text: "", Tokens: [], Finish: FinishReason.None }) continue;
                 yield return chunk;
                 if (chunk.Finish == FinishReason.None) continue;
                 texts[completion] = null;

@@ -142,15 +142,6 @@ public sealed class MalformedTokenizerTests : IDisposable
     }
 
     [Fact]
-    public void EncodePlain_FileChangedSinceLoading_IsRefused()
-    {
-        Write(Bpe);
-        using Tokenizer tokenizer = Tokenizer.Load(_folder.Path);
-        Write(Bpe + " ");
-        Assert.Throws<ModelFormatException>(() => tokenizer.EncodePlain("a"));
-    }
-
-    [Fact]
     public void Encode_LoneSurrogate_IsAReplacementCharacter()
     {
         using Tokenizer tokenizer = Tokenizer.Load(TestData.Find("golden", "gpt2"));
