@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using DistributedGpt.Engine;
 
 namespace DistributedGpt.Transformer;
@@ -17,6 +18,7 @@ internal readonly unsafe struct AttentionWork<TSimd, V, TElement>(AttentionOpera
     /// <summary>Number of items.</summary>
     public int Items => operation.TileCount * operation.Cache.KeyValueHeads;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Run(int item, int worker)
     {
         int keyHead = item % operation.Cache.KeyValueHeads;
@@ -61,6 +63,7 @@ internal readonly unsafe struct AttentionWork<TSimd, V, TElement>(AttentionOpera
 
     private int LengthOf(AttentionTile tile, int query) => operation.Rows[tile.FirstRow].Position + query / operation.Group + 1;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void PackQueries(AttentionTile tile, int keyHead, float* q)
     {
         int headSize = operation.Cache.HeadSize;
@@ -83,6 +86,7 @@ internal readonly unsafe struct AttentionWork<TSimd, V, TElement>(AttentionOpera
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Score(int* blocks, int keyHead, int length, int queries, float* q, float* scores)
     {
         int headSize = operation.Cache.HeadSize;
@@ -116,6 +120,7 @@ internal readonly unsafe struct AttentionWork<TSimd, V, TElement>(AttentionOpera
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Mix(AttentionTile tile, int* blocks, int keyHead, int length, int queries, float* scores, float* p, float* results)
     {
         int stride = operation.ScoreStride;

@@ -9,6 +9,7 @@ internal readonly unsafe struct CacheWriteWork<TSimd, V, TElement>(CacheWriteOpe
     where V : unmanaged
     where TElement : unmanaged
 {
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Run(int item, int worker)
     {
         int headSize = operation.Cache.HeadSize;

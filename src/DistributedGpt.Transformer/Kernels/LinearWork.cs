@@ -36,6 +36,7 @@ internal readonly unsafe struct LinearWork<TSimd, V, TElement> : IWork
 
     private int Panels => (_operation.Rows + PanelRows - 1) / PanelRows;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Run(int item, int worker)
     {
         int first = item * _panelsPerItem;
@@ -62,6 +63,7 @@ internal readonly unsafe struct LinearWork<TSimd, V, TElement> : IWork
     }
 
     // Fills accumulators [panel, token, row in panel] for the tokens from `token` on.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Multiply(byte* panels, int firstPanel, int panelCount, int token, int tokens, float* accumulators)
     {
         int padded = TokenTiles.Padded(tokens);
@@ -87,6 +89,7 @@ internal readonly unsafe struct LinearWork<TSimd, V, TElement> : IWork
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Finish(int panel, int token, int tokens, float* product, float* up)
     {
         int row = panel * PanelRows;

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace DistributedGpt.Transformer;
 
 /// <summary>
@@ -18,6 +20,7 @@ internal unsafe struct PackWork : IWork
     /// <summary>Number of columns.</summary>
     public int Columns;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void Run(int item, int worker)
     {
         int first = 0;

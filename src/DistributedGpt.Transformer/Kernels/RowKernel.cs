@@ -5,6 +5,7 @@ namespace DistributedGpt.Transformer;
 /// <summary>
 /// What is done to a row on its own: norms, softmax, rotation, activations. A sum over a row has sixteen partial sums, element i going
 /// to sum i mod 16 in the order of i, which are then added as a tree (i + 8, i + 4, i + 2, i + 1): the same at every vector width.
+/// Like all kernels it is compiled to optimised code at once: the first prompt must not run in the first tier.
 /// </summary>
 internal static unsafe class RowKernel<TSimd, V>
     where TSimd : ISimd<V>
@@ -13,6 +14,7 @@ internal static unsafe class RowKernel<TSimd, V>
     private const int Sums = 16;
 
     /// <summary>y = x / sqrt(mean(x^2) + epsilon) * weight (Zhang and Sennrich, 2019).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void RmsNorm(float* x, float* weight, float epsilon, float* y, int count)
     {
         float scale = 1 / MathF.Sqrt(SumOfSquares(x, 0, count) / count + epsilon);
@@ -26,6 +28,7 @@ internal static unsafe class RowKernel<TSimd, V>
     }
 
     /// <summary>y = (x - mean) / sqrt(variance + epsilon) * weight + bias (Ba, Kiros and Hinton, 2016).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void LayerNorm(float* x, float* weight, float* bias, float epsilon, float* y, int count)
     {
         float mean = Sum(x, count) / count;
@@ -45,6 +48,7 @@ internal static unsafe class RowKernel<TSimd, V>
     /// Turns scores into e^(score - greatest score) and returns the reciprocal of their sum. The row is written up to the next multiple
     /// of 16, with zeros beyond <paramref name="count"/>.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float Softmax(float* scores, int count)
     {
         int padded = (count + Sums - 1) / Sums * Sums;
@@ -75,6 +79,7 @@ internal static unsafe class RowKernel<TSimd, V>
     }
 
     /// <summary>Rotary embedding of a head (Su et al., 2021): the pair (x[i], x[i + half]) turns by the angle i.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Rotate(float* x, float* cosines, float* sines, int half)
     {
         int i = 0;
@@ -83,6 +88,7 @@ internal static unsafe class RowKernel<TSimd, V>
     }
 
     /// <summary>y = x * factor.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Scale(float* x, float factor, float* y, int count)
     {
         int i = 0;
@@ -107,6 +113,7 @@ internal static unsafe class RowKernel<TSimd, V>
         TRow.Store(TRow.FusedMultiplyAdd(b, c, TRow.Multiply(a, s)), x + half);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Sum(float* x, int count)
     {
         float* sums = stackalloc float[Sums];
@@ -122,6 +129,7 @@ internal static unsafe class RowKernel<TSimd, V>
         return Tree(sums);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float SumOfSquares(float* x, float mean, int count)
     {
         float* sums = stackalloc float[Sums];

@@ -48,7 +48,7 @@ internal static unsafe class TileKernel<TSimd, V, TElement>
         }
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile6(
         TElement* w0, TElement* w1, nint stride, float* x, int count, float* y0, float* y1, nint yStride, bool fresh)
     {
@@ -102,7 +102,7 @@ internal static unsafe class TileKernel<TSimd, V, TElement>
         TSimd.Store(a51, y1 + 5 * yStride);
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile4(
         TElement* w0, TElement* w1, nint stride, float* x, int count, float* y0, float* y1, nint yStride, bool fresh)
     {
@@ -142,7 +142,7 @@ internal static unsafe class TileKernel<TSimd, V, TElement>
         TSimd.Store(a31, y1 + 3 * yStride);
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile2(
         TElement* w0, TElement* w1, nint stride, float* x, int count, float* y0, float* y1, nint yStride, bool fresh)
     {
@@ -168,7 +168,7 @@ internal static unsafe class TileKernel<TSimd, V, TElement>
         TSimd.Store(a11, y1 + yStride);
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile1(
         TElement* w0, TElement* w1, nint stride, float* x, int count, float* y0, float* y1, nint yStride, bool fresh)
     {
