@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace DistributedGpt.Models;
@@ -17,7 +16,8 @@ namespace DistributedGpt.Models;
 public readonly unsafe record struct TensorView(
     TensorType Type, nint Address, int Rows, int Columns, long RowStride, long ColumnStride)
 {
-    private const int TileRows = 64;
+    private const int TileRows = 256;
+    private const int TileColumns = 16;
 
     /// <summary>The <paramref name="count"/> rows from <paramref name="first"/> on.</summary>
     public TensorView SliceRows(int first, int count)
@@ -68,56 +68,75 @@ public readonly unsafe record struct TensorView(
 
     /// <summary>
     /// Copies all elements, widened exactly, to <paramref name="destination"/> <c>[rows, columns]</c>, row after row. A transposed
-    /// matrix is read in tiles, so that each cache line is fetched once: prefer this to its rows one by one.
+    /// matrix is read in tiles, so that each cache line is fetched once: prefer this, on slices of rows, to its rows one by one.
     /// </summary>
-    public void CopyTo(Span<float> destination)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(destination.Length, (long)Rows * Columns, nameof(destination));
-        if (IsRowMajor)
-        {
-            for (int row = 0; row < Rows; row++) Widening.Copy(Type, At(row, 0), destination.Slice(row * Columns, Columns));
-            return;
-        }
-        Span<float> tile = stackalloc float[TileRows];
-        for (int first = 0; first < Rows; first += TileRows)
-        {
-            Span<float> rows = tile[..Math.Min(TileRows, Rows - first)];
-            for (int column = 0; column < Columns; column++)
-            {
-                if (RowStride == 1) Widening.Copy(Type, At(first, column), rows);
-                else for (int row = 0; row < rows.Length; row++) rows[row] = Widening.Read(Type, At(first + row, column));
-                for (int row = 0; row < rows.Length; row++) destination[(first + row) * Columns + column] = rows[row];
-            }
-        }
-    }
+    public void CopyTo(Span<float> destination) => CopyElements(destination);
 
     /// <summary>Copies row <paramref name="row"/> as it is stored to <paramref name="destination"/> <c>[columns]</c>.</summary>
     /// <exception cref="InvalidOperationException">The elements are not <see cref="TensorType.BFloat16"/>.</exception>
     public void CopyRow(int row, Span<ushort> destination) => SliceRows(row, 1).CopyTo(destination);
 
-    /// <summary>
-    /// Copies all elements as they are stored to <paramref name="destination"/> <c>[rows, columns]</c>, row after row, a transposed
-    /// matrix in tiles.
-    /// </summary>
+    /// <summary>As the other one, the elements as they are stored.</summary>
     /// <exception cref="InvalidOperationException">The elements are not <see cref="TensorType.BFloat16"/>.</exception>
     public void CopyTo(Span<ushort> destination)
     {
         if (Type != TensorType.BFloat16) throw new InvalidOperationException($"{Type} is not stored as BFloat16.");
+        CopyElements(destination);
+    }
+
+    private void CopyElements<T>(Span<T> destination)
+        where T : unmanaged
+    {
         ArgumentOutOfRangeException.ThrowIfLessThan(destination.Length, (long)Rows * Columns, nameof(destination));
         if (IsRowMajor)
         {
-            for (int row = 0; row < Rows; row++)
-                new ReadOnlySpan<byte>(At(row, 0), Columns * sizeof(ushort)).CopyTo(MemoryMarshal.AsBytes(destination.Slice(row * Columns, Columns)));
-            return;
+            for (int row = 0; row < Rows; row++) CopyRun(At(row, 0), destination.Slice(row * Columns, Columns));
         }
-        for (int first = 0; first < Rows; first += TileRows)
+        else
         {
-            int end = Math.Min(Rows, first + TileRows);
-            for (int column = 0; column < Columns; column++)
+            CopyTiles(destination);
+        }
+    }
+
+    /// <summary>Turns a tile at a time in a buffer of its own: whole cache lines are read and written.</summary>
+    private void CopyTiles<T>(Span<T> destination)
+        where T : unmanaged
+    {
+        Span<T> tile = stackalloc T[TileRows * TileColumns], run = stackalloc T[TileRows];
+        for (int firstRow = 0; firstRow < Rows; firstRow += TileRows)
+        {
+            int rows = Math.Min(TileRows, Rows - firstRow);
+            for (int firstColumn = 0; firstColumn < Columns; firstColumn += TileColumns)
             {
-                for (int row = first; row < end; row++) destination[row * Columns + column] = Unsafe.ReadUnaligned<ushort>(At(row, column));
+                int columns = Math.Min(TileColumns, Columns - firstColumn);
+                for (int column = 0; column < columns; column++)
+                {
+                    CopyColumn(firstRow, firstColumn + column, run[..rows]);
+                    for (int row = 0; row < rows; row++) tile[row * TileColumns + column] = run[row];
+                }
+                for (int row = 0; row < rows; row++)
+                    tile.Slice(row * TileColumns, columns).CopyTo(destination[((firstRow + row) * Columns + firstColumn)..]);
             }
         }
+    }
+
+    private void CopyColumn<T>(int firstRow, int column, Span<T> destination)
+        where T : unmanaged
+    {
+        if (RowStride == 1)
+        {
+            CopyRun(At(firstRow, column), destination);
+            return;
+        }
+        for (int row = 0; row < destination.Length; row++) CopyRun(At(firstRow + row, column), destination.Slice(row, 1));
+    }
+
+    /// <summary>Copies elements that follow one another: widened to float32, or as they are to anything else.</summary>
+    private void CopyRun<T>(byte* source, Span<T> destination)
+        where T : unmanaged
+    {
+        if (typeof(T) == typeof(float)) Widening.Copy(Type, source, MemoryMarshal.Cast<T, float>(destination));
+        else new ReadOnlySpan<byte>(source, destination.Length * sizeof(T)).CopyTo(MemoryMarshal.AsBytes(destination));
     }
 
     private byte* At(int row, int column) => (byte*)Address + (row * RowStride + column * ColumnStride) * ElementSize;
