@@ -81,19 +81,23 @@ public sealed class HostileFolderTests
 
     private static void AssertOpensOrIsRefused(FolderCopy folder, string what)
     {
+        long allocated = GC.GetAllocatedBytesForCurrentThread();
         try
         {
             using ModelFolder open = ModelFolder.Open(folder.Path);
+            allocated = GC.GetAllocatedBytesForCurrentThread() - allocated;
             ReadAll(open);
         }
         catch (ModelFormatException error)
         {
+            allocated = GC.GetAllocatedBytesForCurrentThread() - allocated;
             Assert.Matches(@"^[^\x00-\x1f]+: [^\x00-\x1f]*: expected [^\x00-\x1f]+, found [^\x00-\x1f]*$", error.Message);
         }
         catch (Exception error)
         {
             throw new InvalidOperationException(what, error);
         }
+        Assert.True(allocated < 4 << 20, $"{what} made Open allocate {allocated} bytes");
     }
 
     private static void ReadAll(ModelFolder folder)

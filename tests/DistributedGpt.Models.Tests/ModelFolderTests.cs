@@ -208,6 +208,62 @@ public sealed class ModelFolderTests
         }
     }
 
+    [Fact]
+    public void Find_TensorsBeyondFourGigabytes_AreReadWhereTheyStand()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux() || OperatingSystem.IsMacOS(), "needs a file system with sparse files");
+        const int rows = 300_000, hidden = 4096;
+        const long embedding = (long)rows * hidden * sizeof(float);
+        using FolderCopy copy = new("llama");
+        copy.EditJson("config.json", config =>
+        {
+            foreach ((string key, int value) in (ReadOnlySpan<(string, int)>)
+                [("vocab_size", rows), ("hidden_size", hidden), ("head_dim", 2), ("intermediate_size", 1), ("num_hidden_layers", 1)]) config[key] = value;
+            config["tie_word_embeddings"] = true;
+        });
+        copy.EditHeader(header =>
+        {
+            long end = 0;
+            header.Remove("lm_head.weight");
+            foreach (string other in header.Select(entry => entry.Key).Where(name => name.Contains("layers.1.") || name.Contains("layers.2.")).ToArray())
+                header.Remove(other);
+            foreach ((string name, JsonNode? entry) in header.Where(entry => entry.Key != "__metadata__").OrderByDescending(entry => entry.Key == "model.embed_tokens.weight"))
+            {
+                int[] shape = name switch
+                {
+                    "model.embed_tokens.weight" => [rows, hidden],
+                    _ when name.Contains("norm") => [hidden],
+                    _ when name.Contains("q_proj") => [8, hidden],
+                    _ when name.Contains("k_proj") || name.Contains("v_proj") => [4, hidden],
+                    _ when name.Contains("o_proj") => [hidden, 8],
+                    _ when name.Contains("down_proj") => [hidden, 1],
+                    _ => [1, hidden],
+                };
+                long bytes = shape.Aggregate(4L, (size, dimension) => size * dimension);
+                entry!["shape"] = new JsonArray([.. shape.Select(dimension => JsonValue.Create(dimension))]);
+                entry["data_offsets"] = new JsonArray(end, end += bytes);
+            }
+        });
+        byte[] head = File.ReadAllBytes(copy[FolderCopy.Weights]);
+        using (FileStream file = File.OpenWrite(copy[FolderCopy.Weights]))
+        {
+            long dataStart = 8 + BitConverter.ToInt64(head);
+            file.SetLength(dataStart);
+            long end = JsonNode.Parse(head.AsSpan(8, (int)dataStart - 8))!.AsObject().Where(entry => entry.Key != "__metadata__").Max(entry => (long)entry.Value!["data_offsets"]![1]!);
+            file.SetLength(dataStart + end);
+            file.Position = dataStart + embedding - sizeof(float);
+            file.Write(BitConverter.GetBytes(42f));
+        }
+        using ModelFolder folder = ModelFolder.Open(copy.Path);
+        TensorView view = folder.Find(ModelTensor.TokenEmbedding)!.Value;
+        Assert.Equal(42, view[rows - 1, hidden - 1]);
+        Assert.Equal(42, view.Transpose().SliceRows(hidden - 1, 1).SliceColumns(rows - 1, 1)[0, 0]);
+        float[] row = new float[hidden];
+        view.CopyRow(rows - 1, row);
+        Assert.Equal((0, 42), (row[0], row[^1]));
+        Assert.Equal(embedding, folder.WeightBytes(ModelTensor.TokenEmbedding));
+    }
+
     [Theory]
     [InlineData("qwen2-tied-bf16", true)]
     [InlineData("qwen2", false)]

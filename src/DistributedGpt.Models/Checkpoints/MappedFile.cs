@@ -17,7 +17,7 @@ internal sealed unsafe class MappedFile : IDisposable
         FolderFile.RequireContent(Path, name);
         try
         {
-            Handle = File.OpenHandle(Path, FileMode.Open, FileAccess.Read, FileShare.Read, FileOptions.RandomAccess);
+            Handle = File.OpenHandle(Path, FileMode.Open, FileAccess.Read, FileShare.Read);
             Length = RandomAccess.GetLength(Handle);
             _map = MemoryMappedFile.CreateFromFile(Handle, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
             _view = _map.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);

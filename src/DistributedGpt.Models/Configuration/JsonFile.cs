@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using System.Text.Unicode;
 
@@ -55,16 +56,25 @@ internal static class JsonFile
 
     private static JsonElement Parse(string file, string part, ReadOnlyMemory<byte> utf8)
     {
+        if (TryParse(utf8, out JsonElement root, out _)) return root;
+        // Python writes NaN and Infinity as bare words; as strings they harm only who wants a number there.
+        if (TryParse(QuoteConstants(utf8.Span), out root, out JsonException? error)) return root;
+        throw ModelFormatException.Of(file, part, "valid JSON", Describe(error), error);
+    }
+
+    private static bool TryParse(ReadOnlyMemory<byte> utf8, out JsonElement root, [NotNullWhen(false)] out JsonException? error)
+    {
         try
         {
-            return JsonDocument.Parse(utf8, Strict).RootElement;
+            root = JsonDocument.Parse(utf8, Strict).RootElement;
+            error = null;
+            return true;
         }
-        catch (JsonException error)
+        catch (JsonException caught)
         {
-            // Python writes NaN and Infinity as bare words; as strings they harm only who wants a number there.
-            byte[] quoted = QuoteConstants(utf8.Span);
-            if (quoted.Length > utf8.Length) return Parse(file, part, quoted);
-            throw ModelFormatException.Of(file, part, "valid JSON", Describe(error), error);
+            root = default;
+            error = caught;
+            return false;
         }
     }
 

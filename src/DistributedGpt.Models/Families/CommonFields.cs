@@ -26,7 +26,7 @@ internal static class CommonFields
         ("add_cross_attention", null), ("is_encoder_decoder", null), ("use_bidirectional_attention", null), ("pruned_heads", null),
         ("attn_logit_softcapping", null), ("final_logit_softcapping", null), ("query_pre_attn_scalar", null), ("clip_qkv", null),
         ("logit_scale", 1), ("logits_scaling", 1), ("embedding_multiplier", 1), ("residual_multiplier", 1), ("attention_multiplier", null),
-        ("partial_rotary_factor", 1), ("rotary_pct", 1), ("no_rope_layers", null), ("use_qk_norm", null), ("qk_layernorm", null),
+        ("partial_rotary_factor", 1), ("rotary_pct", 1), ("no_rope_layers", null), ("rope_interleaved", null), ("use_qk_norm", null), ("qk_layernorm", null),
         ("alibi", null), ("parallel_attn", null), ("use_parallel_residual", null), ("lm_head_bias", null), ("kv_lora_rank", null),
         ("num_experts", 0), ("num_local_experts", 0), ("n_routed_experts", 0), ("attention_chunk_size", null),
     ];
