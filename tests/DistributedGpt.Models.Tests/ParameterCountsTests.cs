@@ -26,6 +26,7 @@ public sealed class ParameterCountsTests
         Assert.Equal(349_208_518_656, counts.Bytes(TensorType.BFloat16));
         Assert.Equal(175_221_817_344, new ParameterCounts(config with { TiedEmbeddings = false }).Total);
         Assert.Equal(2 * 96 * 12288 * 4, counts.KeyValueBytesPerToken(TensorType.Float32));
+        Assert.Equal(174_563_733_504, counts.MatrixMultiplyAddsPerToken);
         Assert.Equal((UInt128)(2L * 96 * 12288 * 6), counts.AttentionMultiplyAdds(3));
         Assert.Equal((UInt128)(2048L * 2049 / 2 * 2 * 96 * 12288), counts.AttentionMultiplyAdds(2048));
     }
