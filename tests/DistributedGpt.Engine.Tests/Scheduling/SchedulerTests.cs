@@ -174,6 +174,49 @@ public sealed class SchedulerTests
     }
 
     [Fact]
+    public void Schedule_WaitingPromptThatLeavesNoBlockToGrow_IsAdmittedLater()
+    {
+        Scheduler scheduler = New(blocks: 3);
+        GenerateRequest running = Request(10, maxTokens: 30);
+        scheduler.Add(running);
+        Complete(scheduler, scheduler.Schedule(1, 0)!);
+        scheduler.Add(Request(20));
+
+        StepBatch step = scheduler.Schedule(1, 1)!;
+        Assert.Equal([(1, 10, 1)], Rows(step));
+        Complete(scheduler, step);
+        scheduler.Cancel(running.Id);
+
+        Assert.Equal([(2, 0, 20)], Rows(scheduler.Schedule(1, 2)));
+        Assert.Equal(0, scheduler.Status.Preemptions);
+    }
+
+    [Fact]
+    public void Schedule_DecodesWithLongContexts_AllocateLittlePerToken()
+    {
+        const int Sequences = 8, Prompt = 4000, Steps = 200;
+        Scheduler scheduler = New(Options with { TokenBudget = 4096, ContextLength = 8192 }, blocks: 4096);
+        for (int i = 0; i < Sequences; i++) scheduler.Add(Request(1, maxTokens: 1000) with { PromptIds = [i, .. new int[Prompt - 1]] });
+        int number = 0;
+        while (scheduler.Status.TokensGenerated < Sequences * 3) Complete(scheduler, scheduler.Schedule(1, number++)!);
+
+        long allocated = 0;
+        for (int i = 0; i < Steps; i++)
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            StepBatch step = scheduler.Schedule(1, number++)!;
+            allocated += GC.GetAllocatedBytesForCurrentThread() - before;
+            SampledToken[] tokens = Tokens(step);
+            before = GC.GetAllocatedBytesForCurrentThread();
+            scheduler.Complete(step.Number, tokens);
+            allocated += GC.GetAllocatedBytesForCurrentThread() - before;
+        }
+
+        // A row, its token and event; a table of 250 blocks (1,000 bytes) is copied once in 16 tokens, and lists grow by doubling.
+        Assert.InRange(allocated / (Steps * Sequences), 1, 512);
+    }
+
+    [Fact]
     public void Complete_FinishedCompletion_SaysWhyAndFreesItsBlocks()
     {
         Scheduler scheduler = New();
