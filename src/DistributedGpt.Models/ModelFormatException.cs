@@ -11,7 +11,7 @@ public sealed class ModelFormatException(string message, Exception? inner = null
     /// The one-line message <c>FILE: TENSOR-or-KEY: expected X, found Y</c>. What comes from a file is cut to a readable length, and
     /// its control characters are escaped.
     /// </summary>
-    internal static ModelFormatException Of(string file, string part, string expected, string found, Exception? inner = null) =>
+    public static ModelFormatException Of(string file, string part, string expected, string found, Exception? inner = null) =>
         new($"{Line(file)}: {Line(part)}: expected {Line(expected)}, found {Line(found)}", inner);
 
     private static string Line(string text)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using DistributedGpt.Engine;
 using DistributedGpt.Models;
 using Microsoft.Extensions.Logging;
@@ -37,7 +38,9 @@ internal sealed partial class CoordinatorGrain(
     private readonly Guid _id = Guid.NewGuid();
     private readonly Dictionary<Guid, TaskCompletionSource> _waiting = [];
     private readonly CancellationTokenSource _stopping = new();
+    private readonly StepClock _clock = new();
     private CoordinatorProtocol? _protocol;
+    private Scheduler? _scheduler;
     private ReplicaRecord? _record;
     private StageSpec[] _stages = [];
     private long _totalBytes;
@@ -86,6 +89,8 @@ internal sealed partial class CoordinatorGrain(
         long[] loaded = await Task.WhenAll(_record.Silos.Select(silo => agents[silo].GetLoadedBytes(Key)));
         return new LoadProgress(loaded.Sum(), _totalBytes);
     }
+
+    public Task<SchedulerStatus?> GetStatus() => Task.FromResult(_scheduler?.Status);
 
     public Task<DeliverySession?> Submit(GenerateRequest request, Guid subscription)
     {
@@ -146,8 +151,8 @@ internal sealed partial class CoordinatorGrain(
             MaxInFlight = stages.Length,
             TokenBudget = TokenBudget(config.HiddenSize, stages.Length),
         };
-        var scheduler = new Scheduler(options, new BlockPool(record.KvBlocks), new BlockHasher(record.Fingerprint));
-        _protocol = new CoordinatorProtocol(_id, scheduler, new CoordinatorOptions());
+        _scheduler = new Scheduler(options, new BlockPool(record.KvBlocks), new BlockHasher(record.Fingerprint));
+        _protocol = new CoordinatorProtocol(_id, _scheduler, new CoordinatorOptions { StepTimeout = _clock.TimeoutOf });
         _protocol.Start();
         CarryOut();
     }
@@ -330,7 +335,9 @@ internal sealed partial class CoordinatorGrain(
     {
         try
         {
+            long started = Stopwatch.GetTimestamp();
             StageRefusal? refusal = await FirstLayer(_stages[0]).Execute(new StepMessage(batch, 0, null));
+            if (refusal is null) _clock.Observe(batch, Stopwatch.GetElapsedTime(started));
             if (refusal is null) _protocol!.StepReturned(batch.Epoch, batch.Number);
             else _protocol!.StepFailed(batch.Epoch, batch.Number, refusal);
         }

@@ -16,6 +16,10 @@ internal interface ICoordinatorControl : ICoordinatorGrain
     [AlwaysInterleave]
     Task<LoadProgress> GetProgress();
 
+    /// <summary>The scheduler's figures; null where the replica is not loaded.</summary>
+    [AlwaysInterleave]
+    Task<SchedulerStatus?> GetStatus();
+
     /// <summary>The tokens of a step, from the last stage.</summary>
     [AlwaysInterleave]
     [ResponseTimeout("00:00:10")]

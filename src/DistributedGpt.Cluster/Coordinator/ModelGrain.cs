@@ -43,6 +43,8 @@ internal sealed class ModelGrain(SiloStore store, FingerprintCache fingerprints)
     private async Task<ModelInfo> DescribeAsync(ModelSpec model)
     {
         ModelFolder folder = store.Folder(model.Path);
+        string tokenizer = Path.Combine(folder.Path, "tokenizer.json");
+        if (!File.Exists(tokenizer)) throw ModelFormatException.Of(tokenizer, "file", "a tokenizer", "nothing");
         GenerationDefaults defaults = folder.Generation;
         bool samples = defaults.DoSample == true;
         return new ModelInfo
@@ -57,7 +59,7 @@ internal sealed class ModelGrain(SiloStore store, FingerprintCache fingerprints)
             DefaultTopK = samples ? defaults.TopK : null,
             DefaultTopP = samples ? (float?)defaults.TopP : null,
             DefaultRepetitionPenalty = (float?)defaults.RepetitionPenalty,
-            TokenizerJson = await File.ReadAllBytesAsync(Path.Combine(folder.Path, "tokenizer.json")),
+            TokenizerJson = await File.ReadAllBytesAsync(tokenizer),
         };
     }
 }

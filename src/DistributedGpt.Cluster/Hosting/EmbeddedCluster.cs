@@ -30,6 +30,9 @@ public sealed class EmbeddedCluster : IAsyncDisposable
     /// <summary>The cluster as its users see it.</summary>
     public IInferenceClient Client => _client;
 
+    /// <summary>The grains, for tests and tools.</summary>
+    internal IGrainFactory Grains => _silos[0].Services.GetRequiredService<IGrainFactory>();
+
     /// <summary>Starts the silos and loads the model.</summary>
     /// <param name="options">What to start.</param>
     /// <param name="progress">Told how much is loaded, about ten times a second.</param>
@@ -107,9 +110,8 @@ public sealed class EmbeddedCluster : IAsyncDisposable
 
     private async Task LoadAsync(ModelSpec model, IProgress<LoadProgress>? progress, CancellationToken cancellationToken)
     {
-        IGrainFactory grains = _silos[0].Services.GetRequiredService<IGrainFactory>();
-        Task<string?> load = grains.GetGrain<ICatalogControl>(0).Load(model);
-        var coordinator = grains.GetGrain<ICoordinatorControl>(new ReplicaKey(model.Name, 0).ToString());
+        Task<string?> load = Grains.GetGrain<ICatalogControl>(0).Load(model);
+        var coordinator = Grains.GetGrain<ICoordinatorControl>(new ReplicaKey(model.Name, 0).ToString());
         while (progress is not null && await Task.WhenAny(load, Task.Delay(100, cancellationToken)) != load)
         {
             cancellationToken.ThrowIfCancellationRequested();
