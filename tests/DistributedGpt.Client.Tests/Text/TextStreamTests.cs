@@ -81,6 +81,16 @@ public sealed class TextStreamTests : IDisposable
             }
         });
 
+    [Theory]
+    [InlineData("ab", "b")]
+    [InlineData("b", "ab")]
+    public void Push_TwoStopsEndTogether_CutsBeforeTheLonger(string first, string second)
+    {
+        TextStream stream = Start([first, second]);
+        Assert.Equal("a", Push(stream, "a").Text + Push(stream, "a").Text);
+        Assert.Equal(("", FinishReason.Stop), (Push(stream, "b") is var last ? last.Text : null, last.Finish));
+    }
+
     [Fact]
     public void Push_LastTokenCompletesAStop_FinishesWithStop()
     {
