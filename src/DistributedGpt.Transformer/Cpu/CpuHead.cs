@@ -15,12 +15,15 @@ internal sealed unsafe class CpuHead : IHeadRuntime
     private readonly SharedMatrix? _tied;
     private readonly PackedMatrix _unembedding;
     private readonly ScratchBuffer _gathered = new();
+    private readonly Sampler _sampler;
+    private readonly SamplerStates _samplerStates = new();
 
     /// <summary>Loads the final norm and the unembedding.</summary>
     public CpuHead(CpuContext cpu, IModelWeights weights)
     {
         _cpu = cpu;
         _config = weights.Config;
+        _sampler = new Sampler(_config.VocabularySize);
         _norm = new CpuNorm(_config, weights.Find(ModelTensor.FinalNormWeight), weights.Find(ModelTensor.FinalNormBias));
         if (_config.TiedEmbeddings)
         {
@@ -42,6 +45,7 @@ internal sealed unsafe class CpuHead : IHeadRuntime
         float* h = CpuBackend.Data(step, x, _config);   // [rows, hidden]
         int hidden = _config.HiddenSize;
         int wanted = 0;
+        _samplerStates.Forget(step.Forgotten);
         foreach (StepSequence sequence in step.Sequences)
         {
             if (sequence.Sampling is not null) wanted++;
@@ -66,7 +70,7 @@ internal sealed unsafe class CpuHead : IHeadRuntime
             if (sequence.Sampling is null) continue;
             if (done % RowsAtATime == 0) logits = Logits(last + (long)done * hidden, Math.Min(RowsAtATime, wanted - done));
             var own = new Span<float>(logits + (long)(done % RowsAtATime) * _config.VocabularySize, _config.VocabularySize);
-            tokens[done++] = new SampledToken(sequence.Id, sequence.Length, Greatest(own));
+            tokens[done++] = _sampler.Sample(sequence, _samplerStates.Advance(sequence), own);
         }
 
         return tokens;
@@ -81,9 +85,7 @@ internal sealed unsafe class CpuHead : IHeadRuntime
     }
 
     /// <inheritdoc/>
-    public void Attach()
-    {
-    }
+    public void Attach() => _samplerStates.Clear();
 
     /// <inheritdoc/>
     public void Dispose()
@@ -101,16 +103,5 @@ internal sealed unsafe class CpuHead : IHeadRuntime
         _cpu.Norm(h, rows, _norm, n);
         _cpu.Linear(n, rows, _unembedding, null, logits);
         return logits;
-    }
-
-    private static int Greatest(ReadOnlySpan<float> logits)
-    {
-        int best = 0;
-        for (int i = 1; i < logits.Length; i++)
-        {
-            if (logits[i] > logits[best]) best = i;
-        }
-
-        return best;
     }
 }

@@ -6,8 +6,8 @@ namespace DistributedGpt.Transformer;
 /// What the head remembers of sequences whose next token depends on their earlier ones. Each entry is a fold over the ids of a
 /// sequence and knows how many it has taken in; a step that carries <see cref="StepSequence.History"/> makes it anew, any other
 /// advances it by the step's tokens. Nothing here needs to survive: an Attach empties it, and the coordinator then sends histories.
-/// Beyond its capacity the sequences used least recently are forgotten, which are ended ones as long as the capacity is above the
-/// number of sequences that run at once. Used by one thread at a time.
+/// Steps name the sequences that can be forgotten; beyond its capacity those used least recently are forgotten as well, which bounds
+/// the memory whatever happens, as long as the capacity is above the number of sequences that run at once. Used by one thread at a time.
 /// </summary>
 /// <param name="capacity">The most sequences that are remembered.</param>
 public sealed class SamplerStates(int capacity = SamplerStates.DefaultCapacity)
@@ -55,6 +55,12 @@ public sealed class SamplerStates(int capacity = SamplerStates.DefaultCapacity)
         return entry.Processor;
     }
 
+    /// <summary>Forgets sequences that have ended or were preempted; unknown ones are passed over.</summary>
+    public void Forget(ReadOnlySpan<SequenceId> sequences)
+    {
+        foreach (SequenceId sequence in sequences) Forget(sequence);
+    }
+
     /// <summary>Forgets every sequence: a new epoch begins.</summary>
     public void Clear()
     {
@@ -64,14 +70,14 @@ public sealed class SamplerStates(int capacity = SamplerStates.DefaultCapacity)
 
     private void Remember(Entry entry)
     {
-        if (_entries.Remove(entry.Sequence, out LinkedListNode<Entry>? former)) _byLastUse.Remove(former);
-        if (_entries.Count == capacity)
-        {
-            _entries.Remove(_byLastUse.First!.Value.Sequence);
-            _byLastUse.RemoveFirst();
-        }
-
+        Forget(entry.Sequence);
+        if (_entries.Count == capacity) Forget(_byLastUse.First!.Value.Sequence);
         _entries.Add(entry.Sequence, _byLastUse.AddLast(entry));
+    }
+
+    private void Forget(SequenceId sequence)
+    {
+        if (_entries.Remove(sequence, out LinkedListNode<Entry>? node)) _byLastUse.Remove(node);
     }
 
     private sealed class Entry(SequenceId sequence, ILogitsProcessor processor)

@@ -55,6 +55,19 @@ public sealed class SamplerStatesTests
     }
 
     [Fact]
+    public void Forget_SomeSequences_KeepsTheOthers()
+    {
+        SamplerStates states = new();
+        StepSequence[] steps = [.. Enumerable.Range(0, 3).Select(i => Step([1, 2], 0, 2) with { Id = new SequenceId(Guid.Empty, i), History = [1, 2] })];
+        foreach (StepSequence step in steps) states.Advance(step);
+
+        states.Forget([steps[0].Id, steps[2].Id, new SequenceId(Guid.Empty, 9)]);
+
+        Assert.Equal(1, states.Count);
+        Assert.NotNull(states.Advance(steps[1] with { History = null, TokenIds = [4], FirstPosition = 2 }));
+    }
+
+    [Fact]
     public void Advance_GapInThePositions_IsRefused()
     {
         int[] ids = [1, 2, 3, 4, 5];
