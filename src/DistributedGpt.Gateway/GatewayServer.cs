@@ -1,0 +1,95 @@
+using DistributedGpt.Client;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace DistributedGpt.Gateway;
+
+/// <summary>A gateway with its own web server. It takes nothing from the environment and handles no signals: its owner does.</summary>
+public sealed class GatewayServer : IAsyncDisposable
+{
+    /// <summary>Longer than the idle time-outs of the usual proxies, so that it is never this side that closes a connection in use.</summary>
+    private static readonly TimeSpan IdleTimeout = TimeSpan.FromMinutes(11);
+
+    private readonly WebApplication _app;
+    private readonly RunningRequests _running;
+
+    private GatewayServer(WebApplication app, GatewayOptions options)
+    {
+        _app = app;
+        _running = app.Services.GetRequiredService<RunningRequests>();
+        Uri[] addresses = [.. app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Select(address => new Uri(address))];
+        Address = addresses[0];
+        GrpcAddress = options.GrpcPort is null ? null : addresses[1];
+    }
+
+    /// <summary>Where the HTTP interface is.</summary>
+    public Uri Address { get; }
+
+    /// <summary>Where the gRPC interface is, if there is one.</summary>
+    public Uri? GrpcAddress { get; }
+
+    /// <summary>How many requests are being served.</summary>
+    public int RunningRequests => _running.Count;
+
+    /// <summary>Starts to listen.</summary>
+    /// <exception cref="IOException">A port is taken.</exception>
+    public static async Task<GatewayServer> StartAsync(IInferenceClient client, GatewayOptions options, CancellationToken cancellationToken = default)
+    {
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.KeepAliveTimeout = IdleTimeout;
+            kestrel.Listen(options.Address, options.Port, listen => listen.Protocols = HttpProtocols.Http1);
+            if (options.GrpcPort is { } port) kestrel.Listen(options.Address, port, listen => listen.Protocols = HttpProtocols.Http2);
+        });
+        if (options.LogLevel is { } level)
+        {
+            builder.Logging.SetMinimumLevel(level);
+            builder.Logging.AddSimpleConsole();
+            builder.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        }
+
+        builder.Services.AddSingleton<IHostLifetime, OwnersLifetime>();
+        builder.Services.AddGateway(client, options);
+        WebApplication app = builder.Build();
+        try
+        {
+            app.MapGateway();
+            await app.StartAsync(cancellationToken);
+            return new GatewayServer(app, options);
+        }
+        catch
+        {
+            await app.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Refuses new requests with 503 and waits until those that run have ended.</summary>
+    public Task DrainAsync(CancellationToken cancellationToken) => _running.DrainAsync(cancellationToken);
+
+    /// <summary>Ends at once: requests that still run are broken off.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        using var now = new CancellationTokenSource();
+        await now.CancelAsync();
+        await _app.StopAsync(now.Token);
+        await _app.DisposeAsync();
+    }
+
+    /// <summary>The host's life is that of the <see cref="GatewayServer"/>.</summary>
+    private sealed class OwnersLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}
