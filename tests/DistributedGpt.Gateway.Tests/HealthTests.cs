@@ -1,0 +1,62 @@
+using System.Net;
+using System.Text.Json;
+
+namespace DistributedGpt.Gateway.Tests;
+
+public sealed class HealthTests(GatewayFixture gateway)
+{
+    [Theory]
+    [InlineData("/health")]
+    [InlineData("/health/ready")]
+    [InlineData("/health/live")]
+    public async Task Get_ServingModel_IsOk(string path)
+    {
+        using HttpResponseMessage response = await gateway.Http.Http.GetAsync(path);
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal("ok", (await GatewayClient.ReadAsync(response)).GetProperty("status").GetString());
+    }
+
+    [Fact]
+    public async Task Drain_WhileAStreamRuns_FinishesItAndRefusesNewRequests()
+    {
+        var started = new TaskCompletionSource();
+        var release = new TaskCompletionSource();
+        await using GatewayServer server = await gateway.StartAsync(async (chunk, cancellation) =>
+        {
+            if (chunk < 2) return;
+            started.TrySetResult();
+            await release.Task.WaitAsync(cancellation);
+        });
+        using var client = new GatewayClient(server.Address);
+        Task<JsonElement[]> stream = client.StreamAsync("\"max_tokens\": 12, \"ignore_eos\": true");
+        await started.Task;
+
+        Task drained = server.DrainAsync(CancellationToken.None);
+        (HttpStatusCode status, JsonElement refusal) = await client.PostAsync(GatewayClient.Body());
+        using HttpResponseMessage live = await client.Http.GetAsync("/health/live");
+        using HttpResponseMessage ready = await client.Http.GetAsync("/health");
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, status);
+        Assert.Equal("shutting_down", refusal.GetProperty("error").GetProperty("code").GetString());
+        Assert.Equal(HttpStatusCode.OK, live.StatusCode);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, ready.StatusCode);
+        Assert.False(drained.IsCompleted);
+        release.SetResult();
+        Assert.Equal("length", CompletionTests.Finish((await stream)[^1]));
+        await drained;
+    }
+
+    [Fact]
+    public async Task Dispose_WhileAStreamRuns_BreaksItOff()
+    {
+        GatewayServer server = await gateway.StartAsync((chunk, cancellation) => chunk < 2 ? Task.CompletedTask : Task.Delay(Timeout.Infinite, cancellation));
+        using var client = new GatewayClient(server.Address);
+        using HttpResponseMessage response = await client.OpenStreamAsync("\"max_tokens\": 12, \"ignore_eos\": true");
+        Task<string> rest = response.Content.ReadAsStringAsync();
+
+        await server.DisposeAsync();
+
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() => rest);
+    }
+}
