@@ -1,2 +1,3 @@
-Console.Error.WriteLine("dgpt 0.1.0");
-return 0;
+using DistributedGpt.Cli;
+
+return await CommandLine.RunAsync(args);

@@ -16,6 +16,9 @@ public static class GatewayExtensions
         {
             grpc.MaxReceiveMessageSize = options.MaxRequestBytes;
             grpc.MaxSendMessageSize = options.MaxRequestBytes;
+
+            // Otherwise gRPC answers for every path of two segments that HTTP would answer with 405.
+            grpc.IgnoreUnknownServices = true;
         });
         return services
             .AddSingleton(client)

@@ -84,6 +84,7 @@ public sealed record CompletionRequest
     /// <exception cref="RequestRefusedException">A value is out of its range, or prompt and completion do not fit the context.</exception>
     public GenerateRequest Build(IServedModel model)
     {
+        Validate();
         ModelInfo info = model.Info;
         int[] prompt = EncodePrompt(model);
         int maxTokens = CheckLength(prompt.Length, info);
@@ -92,9 +93,29 @@ public sealed record CompletionRequest
             Id = Guid.NewGuid(),
             PromptIds = prompt,
             MaxTokens = maxTokens,
-            Completions = InRange("n", Completions, 1, MaxCompletions),
+            Completions = Completions,
             Sampling = BuildSampling(info, maxTokens),
         };
+    }
+
+    /// <summary>Checks what can be checked without a model.</summary>
+    /// <exception cref="RequestRefusedException">A value is out of its range.</exception>
+    public void Validate()
+    {
+        if (MaxTokens is { } maxTokens) InRange("max_tokens", maxTokens, 1, int.MaxValue);
+        InRange("n", Completions, 1, MaxCompletions);
+        InRange("temperature", Temperature ?? 0, 0, 2);
+        InRange("top_k", TopK ?? 0, -1, int.MaxValue);
+        InRange("top_p", TopP ?? 1, 0, 1);
+        InRange("min_p", MinP ?? 0, 0, 1);
+        InRange("repetition_penalty", RepetitionPenalty ?? 1, 0.01, 100);
+        InRange("presence_penalty", PresencePenalty ?? 0, -2, 2);
+        InRange("frequency_penalty", FrequencyPenalty ?? 0, -2, 2);
+        InRange("min_tokens", MinTokens ?? 0, 0, MaxTokens ?? DefaultMaxTokens);
+        InRange("logprobs", Logprobs ?? 0, 0, MaxLogprobs);
+        foreach (double bias in LogitBias.Values) InRange("logit_bias", bias, -100, 100);
+        if (Stop.Count > MaxStopStrings) throw Invalid("stop", $"stop has {Stop.Count} strings: at most {MaxStopStrings} are allowed.");
+        if (Stop.Contains("")) throw Invalid("stop", "stop has an empty string, which would end every text at once.");
     }
 
     private int[] EncodePrompt(IServedModel model)
@@ -120,7 +141,6 @@ public sealed record CompletionRequest
             throw new RequestRefusedException(ContextLengthExceeded,
                 $"The prompt has {prompt} tokens; this model's context is {info.ContextLength} tokens, prompt and completion together.", "prompt");
         if (MaxTokens is not { } asked) return Math.Min(DefaultMaxTokens, room);
-        if (asked < 1) throw Invalid("max_tokens", $"max_tokens is {asked}: at least 1 is needed.");
         if (asked > room)
             throw new RequestRefusedException(ContextLengthExceeded,
                 $"This model's context is {info.ContextLength} tokens, but {(long)prompt + asked} were asked for: {prompt} in the prompt and {asked} to generate.",
@@ -131,44 +151,30 @@ public sealed record CompletionRequest
     private SamplingOptions BuildSampling(ModelInfo info, int maxTokens)
     {
         foreach (int id in StopTokenIds) CheckId("stop_token_ids", id, info);
-        foreach ((int id, double bias) in LogitBias)
-        {
-            CheckId("logit_bias", id, info);
-            InRange("logit_bias", bias, -100, 100);
-        }
-
-        if (Stop.Count > MaxStopStrings) throw Invalid("stop", $"stop has {Stop.Count} strings: at most {MaxStopStrings} are allowed.");
-        foreach (string stop in Stop)
-        {
-            if (stop.Length == 0) throw Invalid("stop", "stop has an empty string, which would end every text at once.");
-        }
-
-        double repetition = RepetitionPenalty ?? info.DefaultRepetitionPenalty ?? 1;
-        if (!(repetition > 0 && repetition <= 100))
-            throw Invalid("repetition_penalty", $"repetition_penalty is {repetition}: it must be above 0 and at most 100.");
-        int topK = TopK ?? info.DefaultTopK ?? 0;
+        foreach (int id in LogitBias.Keys) CheckId("logit_bias", id, info);
         return new SamplingOptions
         {
-            Temperature = (float)InRange("temperature", Temperature ?? info.DefaultTemperature ?? DefaultTemperature, 0, 2),
-            TopK = Math.Max(0, InRange("top_k", topK, -1, int.MaxValue)),
-            TopP = (float)InRange("top_p", TopP ?? info.DefaultTopP ?? 1, 0, 1),
-            MinP = (float)InRange("min_p", MinP ?? 0, 0, 1),
-            RepetitionPenalty = (float)repetition,
-            PresencePenalty = (float)InRange("presence_penalty", PresencePenalty ?? 0, -2, 2),
-            FrequencyPenalty = (float)InRange("frequency_penalty", FrequencyPenalty ?? 0, -2, 2),
+            Temperature = (float)(Temperature ?? info.DefaultTemperature ?? DefaultTemperature),
+            TopK = Math.Max(0, TopK ?? info.DefaultTopK ?? 0),
+            TopP = (float)(TopP ?? info.DefaultTopP ?? 1),
+            MinP = (float)(MinP ?? 0),
+            RepetitionPenalty = (float)(RepetitionPenalty ?? info.DefaultRepetitionPenalty ?? 1),
+            PresencePenalty = (float)(PresencePenalty ?? 0),
+            FrequencyPenalty = (float)(FrequencyPenalty ?? 0),
             LogitBiasIds = [.. LogitBias.Keys],
             LogitBiasValues = [.. LogitBias.Values.Select(value => (float)value)],
             Seed = unchecked((ulong)(Seed ?? Random.Shared.NextInt64())),
             IgnoreEos = IgnoreEos,
-            MinTokens = InRange("min_tokens", MinTokens ?? 0, 0, maxTokens),
+            MinTokens = Math.Min(MinTokens ?? 0, maxTokens),
             EosTokenIds = info.EosTokenIds,
             StopTokenIds = [.. StopTokenIds],
-            Logprobs = Logprobs is { } count ? InRange("logprobs", count, 0, MaxLogprobs) : null,
+            Logprobs = Logprobs,
         };
     }
 
     private static T InRange<T>(string field, T value, T minimum, T maximum)
-        where T : INumber<T> => value >= minimum && value <= maximum
+        where T : INumber<T> =>
+        value >= minimum && value <= maximum
         ? value
         : throw Invalid(field, $"{field} is {value}: it must be between {minimum} and {maximum}.");
 
