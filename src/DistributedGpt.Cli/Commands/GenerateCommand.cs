@@ -27,8 +27,12 @@ internal static class GenerateCommand
         cluster.AddTo(command);
         options.AddTo(command);
         command.Add(json);
-        command.SetAction(result => RunAsync(
-            options.Read(result), result.GetValue(prompt) ?? "", cluster.Read(result, result.GetValue(logLevel)), result.GetValue(json)));
+        command.SetAction(result =>
+        {
+            CompletionRequest request = options.Read(result);
+            request.Validate();
+            return RunAsync(request, result.GetValue(prompt) ?? "", cluster.Read(result, result.GetValue(logLevel)), result.GetValue(json));
+        });
         return command;
     }
 
@@ -38,7 +42,6 @@ internal static class GenerateCommand
         using var output = new StandardOutput();
         try
         {
-            request.Validate();
             if (prompt == "-") prompt = await ReadStandardInputAsync(signals.Requested);
             await using EmbeddedCluster cluster = await EmbeddedClusterStart.RunAsync(options, signals.Requested);
             IServedModel model = await FindModelAsync(cluster);

@@ -5,7 +5,7 @@ namespace DistributedGpt.Cli;
 /// <summary>Tables on standard output: with colours on a terminal, plain and never wrapped in a pipe.</summary>
 internal static class Report
 {
-    private const int PipeWidth = 160;
+    private const int PipeWidth = 10_000;
 
     /// <summary>The console to write tables to.</summary>
     public static IAnsiConsole CreateConsole()
