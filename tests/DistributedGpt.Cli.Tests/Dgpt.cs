@@ -2,9 +2,10 @@ using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
 using DistributedGpt.Tests;
+using Xunit.Sdk;
 
 // Every test starts processes that use all cores.
-[assembly: CollectionBehavior(DisableTestParallelization = true)]
+[assembly: Parallelization(Mode = ParallelMode.None)]
 
 namespace DistributedGpt.Cli.Tests;
 
