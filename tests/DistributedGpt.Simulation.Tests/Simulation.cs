@@ -1,0 +1,168 @@
+namespace DistributedGpt.Simulation.Tests;
+
+/// <summary>
+/// One cluster in virtual time: the real state machines of the protocol and the real scheduler over fake layers, a network that
+/// delays, breaks, loses and repeats, and clients that read to the end. The same seed gives the same run.
+/// </summary>
+internal sealed class Simulation
+{
+    private readonly SimulatedSilo[] _silos;
+    private readonly SimulatedClient[] _clients;
+    private readonly Dictionary<Guid, GenerateRequest> _requests;
+    private readonly List<SimulatedCoordinator> _coordinators = [];
+    private SimulatedCoordinator? _current;
+    private double _noneBefore;
+
+    public Simulation(SimulationCase @case)
+    {
+        Case = @case;
+        Random = new Random(@case.Seed ^ 0x5EED);
+        Network = new Network(Time, Random, @case, Counts);
+        Record = new EpochRecord(this);
+        FakeStage[] stages = [.. Enumerable.Range(0, @case.Stages).Select(index => new FakeStage(@case, Random, index))];
+        _silos = [.. Enumerable.Range(0, @case.Silos).Select(silo => new SimulatedSilo(this, stages.Where(stage => stage.Index % @case.Silos == silo)))];
+        _clients = [.. Enumerable.Range(0, @case.Clients).Select(index => new SimulatedClient(this, SimulationCase.Name(@case.Seed, 2, index)))];
+        _requests = @case.Requests.ToDictionary(each => each.Request.Id, each => each.Request);
+    }
+
+    public SimulationCase Case { get; }
+
+    public VirtualTime Time { get; } = new();
+
+    public Random Random { get; }
+
+    public Network Network { get; }
+
+    public EpochRecord Record { get; }
+
+    public SimulationCounts Counts { get; } = new();
+
+    public GenerateRequest Request(Guid id) => _requests[id];
+
+    public SimulatedClient ClientOf(int index) => _clients[index];
+
+    public SimulatedSilo SiloOf(int stage) => _silos[stage % Case.Silos];
+
+    /// <summary>Runs the case and checks it.</summary>
+    /// <exception cref="SimulationFailure">A check did not hold.</exception>
+    public void Run()
+    {
+        foreach ((GenerateRequest request, int client, double start) in Case.Requests) Time.After(start, () => _clients[client].Begin(request));
+        Every(Case.NewCoordinatorEvery, ReplaceCoordinator);
+        Every(Case.ReloadEvery, Reload);
+        Every(Case.CancelEvery, Cancel);
+        Every(Case.PauseEvery, () => _clients[Random.Next(_clients.Length)].Pause(Random.NextDouble() * 1500));
+        Time.After(SimulationCase.FaultsEnd, () => Network.Calm = true);
+
+        double lastStart = Case.Requests.Max(each => each.Start);
+        bool Running() => Time.Now <= lastStart || _clients.Any(client => client.Open > 0);
+        while (Running() && Time.Step(SimulationCase.Limit)) ;
+        CheckTexts();
+        while (Time.Now < SimulationCase.FaultsEnd && Time.Step(SimulationCase.FaultsEnd)) ;
+        Settle();
+        CheckBlocks();
+    }
+
+    /// <summary>Carries a step into a stage.</summary>
+    public void Execute(StepBatch batch, ulong[]? hidden, int stage, SimulatedCoordinator origin, Call<bool> caller) => Network.Send<bool>(
+        call => SiloOf(stage).Execute(new SimulatedSilo.Work(batch, hidden, stage, origin, call)),
+        caller.Return,
+        caller.Throw);
+
+    /// <summary>The coordinator that calls go to now, made anew where there is none; null while none may be made.</summary>
+    public SimulatedCoordinator? Locate()
+    {
+        if (_current is { IsAlive: true }) return _current;
+        if (Time.Now < _noneBefore) return null;
+        _current = new SimulatedCoordinator(this, SimulationCase.Name(Case.Seed, 3, _coordinators.Count));
+        _coordinators.Add(_current);
+        return _current;
+    }
+
+    public void StoodDown(SimulatedCoordinator coordinator, double pause)
+    {
+        if (_current == coordinator) _noneBefore = Time.Now + pause;
+    }
+
+    private void Every(double mean, Action fault)
+    {
+        double delay = -Math.Log(1 - Random.NextDouble()) * mean;
+        if (Time.Now + delay < SimulationCase.FaultsEnd) Time.After(delay, Go);
+
+        void Go()
+        {
+            fault();
+            Every(mean, fault);
+        }
+    }
+
+    /// <summary>A new activation; the old one is gone, or goes on without knowing.</summary>
+    private void ReplaceCoordinator()
+    {
+        if (Random.Next(2) == 0) _current?.Kill();
+        _current = null;
+    }
+
+    private void Cancel()
+    {
+        SimulatedClient client = _clients[Random.Next(_clients.Length)];
+        if (Random.Next(10) > 0)
+        {
+            client.Cancel(Case.Requests[Random.Next(Case.Requests.Length)].Request.Id);
+            return;
+        }
+
+        Counts.Vanished++;
+        client.Vanish();
+    }
+
+    private void Reload()
+    {
+        Counts.Reloads++;
+        int stage = Random.Next(Case.Stages);
+        SiloOf(stage).Reload(stage, Random.Next(Case.LayersPerStage));
+    }
+
+    private void CheckTexts()
+    {
+        foreach ((GenerateRequest request, int client, _) in Case.Requests)
+        {
+            SimulatedClient reader = _clients[client];
+            for (int completion = 0; completion < request.Completions; completion++)
+            {
+                var id = new SequenceId(request.Id, completion);
+                IReadOnlyList<TokenEvent> text = reader.Received(id);
+                Counts.Tokens += text.Count;
+                Oracle.Check(Case, request, completion, text);
+                if (!reader.WasCancelled(request.Id) && (text.Count == 0 || text[^1].FinishReason == FinishReason.None))
+                    throw new SimulationFailure($"{id}: {text.Count} of {request.MaxTokens} tokens at {Time.Now:f0} ms, {reader.Ledger(request.Id)?.State}");
+            }
+        }
+    }
+
+    /// <summary>Lets everything that is on its way arrive, and the silent subscriptions be dropped.</summary>
+    private void Settle()
+    {
+        double end = Time.Now + 5000;
+        while (Time.Step(end)) ;
+        Counts.Events += Time.EventsRun;
+        Counts.RowsSaved += _coordinators.Sum(coordinator => coordinator.Status.RowsSaved);
+        Counts.Preemptions += _coordinators.Sum(coordinator => coordinator.Status.Preemptions);
+    }
+
+    private void CheckBlocks()
+    {
+        if (_current is not { IsAlive: true, State: CoordinatorState.Running } coordinator) return;
+        SchedulerStatus status = coordinator.Status;
+        if (status.Waiting + status.Running + status.StepsInFlight + status.BlocksInUse > 0)
+            throw new SimulationFailure($"left behind: {status.Waiting} waiting, {status.Running} running, {status.StepsInFlight} steps, {status.BlocksInUse} blocks in use");
+        Counts.BlocksChecked++;
+        for (int stage = 0; stage < Case.Stages; stage++)
+        {
+            AttachReply reply = SiloOf(stage).AttachNow(coordinator.Epoch + 1, stage);
+            if (reply.Refusal is not null || !coordinator.Knows(stage, reply.Incarnations)) return;
+            foreach (BlockFill block in coordinator.CachedBlocks.Except(reply.Blocks))
+                throw new SimulationFailure($"block {block.Block} is cached, but stage {stage} does not hold it under that hash");
+        }
+    }
+}
