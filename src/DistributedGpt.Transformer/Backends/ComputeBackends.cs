@@ -9,10 +9,12 @@ public static class ComputeBackends
     /// <param name="device"><c>cpu</c>, or <c>cuda[:index]</c>.</param>
     /// <param name="threads">Threads of the CPU's worker team; null: one per core.</param>
     /// <param name="weightType">The type of resident weights; null: as stored.</param>
-    /// <exception cref="ArgumentException">There is no such device.</exception>
+    /// <exception cref="ArgumentException">There is no such kind of device.</exception>
+    /// <exception cref="TorchUnavailableException">A CUDA device is asked for, and libtorch or the device is missing.</exception>
     public static IComputeBackend Create(string device, int? threads, TensorType? weightType) => device switch
     {
         "cpu" => new CpuBackend(new CpuBackendOptions { Threads = threads ?? Environment.ProcessorCount, WeightType = weightType }),
+        _ when device.StartsWith("cuda", StringComparison.Ordinal) => new TorchBackend(device, weightType),
         _ => throw new ArgumentException($"device: expected cpu or cuda[:index], found {device}", nameof(device)),
     };
 }

@@ -18,12 +18,16 @@ internal sealed unsafe class RotaryTable : IDisposable
     /// <summary>An empty table for heads of <paramref name="headSize"/> elements.</summary>
     public RotaryTable(RotaryConfig config, int headSize)
     {
-        _frequencies = new double[headSize / 2];
+        _frequencies = Frequencies(config, headSize);
+    }
+
+    /// <summary>The angle per position of each pair of elements, <c>[head_size / 2]</c>.</summary>
+    public static double[] Frequencies(RotaryConfig config, int headSize)
+    {
+        double[] frequencies = new double[headSize / 2];
         double logTheta = RotaryMath.Log(config.Theta);
-        for (int i = 0; i < _frequencies.Length; i++)
-        {
-            _frequencies[i] = Scale(RotaryMath.Exp(-2.0 * i / headSize * logTheta), config);
-        }
+        for (int i = 0; i < frequencies.Length; i++) frequencies[i] = Scale(RotaryMath.Exp(-2.0 * i / headSize * logTheta), config);
+        return frequencies;
     }
 
     /// <summary>The cosines.</summary>

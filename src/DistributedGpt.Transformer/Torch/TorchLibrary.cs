@@ -19,7 +19,7 @@ public static partial class TorchLibrary
     /// The libtorch that this TorchSharp is built for. Not asked of TorchSharp: its first use looks for the libraries itself, and
     /// copies them out of the package cache where it must.
     /// </summary>
-    private const string Version = "2.10.0";
+    internal const string Version = "2.10.0";
 
     /// <summary>
     /// The symbol version that libLibTorchSharp.so asks for and Debian 12's libstdc++ lacks. Its only symbol,

@@ -10,7 +10,7 @@ internal sealed record TorchRotary(RotaryConfig Config, int HeadSize, Device Dev
     public (Tensor Cosine, Tensor Sine) Angles(Tensor positions)
     {
         // In double precision: a float32 angle is off by 1e-3 at position 10,000.
-        Tensor frequencies = tensor(Frequencies(), dtype: ScalarType.Float64, device: Device);
+        Tensor frequencies = tensor(RotaryTable.Frequencies(Config, HeadSize), dtype: ScalarType.Float64, device: Device);
         Tensor half = positions.to(ScalarType.Float64).view(-1, 1, 1) * frequencies;
         Tensor angles = cat([half, half], -1);
         return (angles.cos().to(ScalarType.Float32), angles.sin().to(ScalarType.Float32));
@@ -21,23 +21,5 @@ internal sealed record TorchRotary(RotaryConfig Config, int HeadSize, Device Dev
     {
         Tensor first = heads.narrow(-1, 0, HeadSize / 2), second = heads.narrow(-1, HeadSize / 2, HeadSize / 2);
         return heads * angles.Cosine + cat([-second, first], -1) * angles.Sine;
-    }
-
-    /// <summary>The angle per position of each pair, <c>[head_size / 2]</c> (scaling: Hugging Face transformers, modeling_rope_utils).</summary>
-    private double[] Frequencies()
-    {
-        double[] frequencies = new double[HeadSize / 2];
-        for (int i = 0; i < frequencies.Length; i++) frequencies[i] = Scale(Math.Pow(Config.Theta, -2.0 * i / HeadSize));
-        return frequencies;
-    }
-
-    private double Scale(double frequency)
-    {
-        if (Config.Scaling == RotaryScaling.Default) return frequency;
-        if (Config.Scaling == RotaryScaling.Linear) return frequency / Config.Factor;
-        double turns = Config.OriginalContextLength * frequency / (2 * Math.PI);
-        double kept = (turns - Config.LowFrequencyFactor) / (Config.HighFrequencyFactor - Config.LowFrequencyFactor);
-        kept = Math.Clamp(kept, 0, 1);
-        return kept * frequency + (1 - kept) * frequency / Config.Factor;
     }
 }

@@ -50,7 +50,8 @@ internal sealed class TokenBatches
     private void PrepareEpoch()
     {
         Random random = new(unchecked(_options.Seed * 1_000_003 + Position.Epoch * 7919));
-        double dropout = _options.MergeDropout * Math.Max(0, 1 - Position.FirstStep / (0.75 * _options.Steps));
+        double left = 1 - Position.FirstStep / (double)_options.Steps;
+        double dropout = _options.MergeDropout * Math.Clamp(left / 0.25, 0, 1);
         _tokens = _segmenter.Encode(_text, dropout, random);
         int spare = _tokens.Length - _options.Context - 1;
         if (spare < 0) throw new ArgumentException($"the text for training has {_tokens.Length} tokens, fewer than one sequence of {_options.Context + 1}");

@@ -43,7 +43,7 @@ public sealed record TrainingOptions
 
     /// <summary>
     /// The probability with which a merge is left out when the training text is cut into tokens anew, which each epoch does
-    /// (BPE-dropout, Provilkov et al. 2020). It falls linearly to 0 over the first three quarters of the steps.
+    /// (BPE-dropout, Provilkov et al. 2020). It falls linearly to 0 over the last quarter of the steps.
     /// </summary>
     public double MergeDropout { get; init; }
 

@@ -8,7 +8,7 @@ namespace DistributedGpt.Transformer.Tests;
 /// <summary>A whole model on a CPU backend, driven step by step without a cluster.</summary>
 internal sealed class CpuModel : IDisposable
 {
-    private readonly CpuBackend _backend;
+    private readonly IComputeBackend _backend;
     private readonly IEmbeddingRuntime _embedding;
     private readonly ILayerRuntime[] _layers;
     private readonly IHeadRuntime _head;
@@ -17,9 +17,15 @@ internal sealed class CpuModel : IDisposable
     public CpuModel(
         IModelWeights weights, KernelSet? kernels = null, int threads = 1, TensorType? weightType = null,
         TensorType cacheType = TensorType.Float32, int blocks = 64)
+        : this(new CpuBackend(new CpuBackendOptions { Threads = threads, WeightType = weightType }, kernels ?? KernelSet.Best), weights, cacheType, blocks)
+    {
+    }
+
+    /// <summary>The model on any backend, which this disposes.</summary>
+    public CpuModel(IComputeBackend backend, IModelWeights weights, TensorType cacheType = TensorType.Float32, int blocks = 64)
     {
         Config = weights.Config;
-        _backend = new CpuBackend(new CpuBackendOptions { Threads = threads, WeightType = weightType }, kernels ?? KernelSet.Best);
+        _backend = backend;
         _embedding = _backend.LoadEmbedding(weights);
         _layers = [.. Enumerable.Range(0, Config.LayerCount).Select(layer => _backend.LoadLayer(weights, layer, new KvCacheOptions(blocks, cacheType)))];
         _head = _backend.LoadHead(weights);

@@ -1,5 +1,6 @@
 using DistributedGpt.Models;
 using DistributedGpt.Transformer;
+using DistributedGpt.Transformer.Tests;
 
 namespace DistributedGpt.Tests;
 
@@ -34,6 +35,29 @@ public sealed class TrainerTests : IDisposable
         Assert.True(model.Config.TiedEmbeddings);
         using Tokenizer tokenizer = Tokenizer.Load(_folder.FullName);
         Assert.Equal(300, tokenizer.VocabularySize);
+    }
+
+    [Fact]
+    public void Run_HeldOutLoss_IsWhatInferenceFindsInTheFolder()
+    {
+        TrainingResult result = new Trainer(s_options, _folder.FullName).Run(s_text, cancellation: TestContext.Current.CancellationToken);
+
+        using ModelFolder folder = ModelFolder.Open(_folder.FullName);
+        using Tokenizer tokenizer = Tokenizer.Load(_folder.FullName);
+        using CpuModel model = new(folder, weightType: TensorType.Float32);
+        string heldOut = s_text[^1200..];
+        int[] ids = [0, .. tokenizer.EncodePlain(heldOut)];
+        double nats = 0;
+        for (int first = 0; first + 1 < ids.Length; first += 32)
+        {
+            int[] window = ids[first..Math.Min(first + 32, ids.Length - 1)];
+            float[][] logits = model.Step(Rows.Of(window, 0, window.Length));
+            for (int i = 0; i < window.Length; i++)
+            {
+                nats += Math.Log(logits[i].Sum(logit => Math.Exp(logit))) - logits[i][ids[first + i + 1]];
+            }
+        }
+        Assert.Equal(nats / heldOut.Length, result.HeldOutLoss, 1e-5);
     }
 
     [Fact]

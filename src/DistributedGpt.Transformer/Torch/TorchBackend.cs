@@ -1,0 +1,92 @@
+using DistributedGpt.Models;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DistributedGpt.Transformer;
+
+/// <summary>
+/// The math by libtorch, on a GPU or, mostly for tests, on the CPU. Work is queued on the device and the host waits only where it
+/// reads a result: once per stage, for the logits or for the hidden states that go to the next stage.
+/// <para>
+/// On the CPU everything is float32. On a GPU products and attention are computed in the type of the weights; the residual stream,
+/// norms and logits are float32. Results do not depend on the batch in any way that matters to the text, but their bits do:
+/// libtorch chooses its kernels by the shape of a batch.
+/// </para>
+/// <para>
+/// TorchSharp's dispose scopes and inference mode belong to a thread. A forward pass opens one of each, on the compute lane's
+/// thread, and nothing in it awaits; what outlives it (weights, cache, hidden states) is detached and disposed by its owner.
+/// </para>
+/// </summary>
+public sealed class TorchBackend : IComputeBackend
+{
+    private readonly Device _device;
+    private readonly TensorType? _weightType;
+
+    /// <summary>Loads libtorch, if this process has not yet, and takes the device.</summary>
+    /// <param name="device"><c>cpu</c>, <c>cuda</c> or <c>cuda:i</c>.</param>
+    /// <param name="weightType">The type of the weights on a GPU; null: as stored.</param>
+    /// <param name="library">Where libtorch comes from.</param>
+    /// <exception cref="ArgumentException">There is no such kind of device.</exception>
+    /// <exception cref="TorchUnavailableException">libtorch does not load, or has no such device.</exception>
+    public TorchBackend(string device, TensorType? weightType = null, TorchLibraryOptions? library = null)
+    {
+        _weightType = weightType;
+        int index = ParseDevice(device);
+        string folder = TorchLibrary.Load(library ?? new());
+        if (index < 0)
+        {
+            _device = CPU;
+            Device = "cpu";
+            return;
+        }
+        if (!TryInitializeDeviceType(DeviceType.CUDA) || !cuda.is_available())
+        {
+            throw new TorchUnavailableException(
+                $"{device}: libtorch in {folder} finds no CUDA device. It takes an NVIDIA GPU with its driver (nvidia-smi lists it) and " +
+                $"a libtorch with CUDA: build with -p:TorchBackend=cuda, or let {TorchLibrary.FolderVariable} name one.");
+        }
+        if (index >= cuda.device_count())
+            throw new TorchUnavailableException($"{device}: there are {cuda.device_count()} CUDA devices, numbered from 0.");
+        _device = new Device(DeviceType.CUDA, index);
+        Device = $"cuda:{index}";
+    }
+
+    /// <inheritdoc/>
+    public string Device { get; }
+
+    /// <inheritdoc/>
+    public string Kernels => $"torch-{TorchLibrary.Version}";
+
+    /// <inheritdoc/>
+    public IHiddenStates RentHiddenStates(int rows, int hidden) => new TorchHiddenStates(rows, hidden, _device);
+
+    /// <inheritdoc/>
+    public IEmbeddingRuntime LoadEmbedding(IModelWeights weights) => new TorchEmbedding(weights, Loader(weights));
+
+    /// <inheritdoc/>
+    public ILayerRuntime LoadLayer(IModelWeights weights, int layer, KvCacheOptions cache) =>
+        new TorchLayer(weights, layer, cache, Loader(weights), _device);
+
+    /// <inheritdoc/>
+    public IHeadRuntime LoadHead(IModelWeights weights) => new TorchHead(weights, Loader(weights));
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+    }
+
+    private TorchWeightLoader Loader(IModelWeights weights)
+    {
+        bool narrow = _device.type == DeviceType.CUDA && (_weightType ?? weights.Config.WeightType) == TensorType.BFloat16;
+        return new(_device, narrow ? ScalarType.BFloat16 : ScalarType.Float32);
+    }
+
+    /// <summary>-1 for the CPU, otherwise the number of the CUDA device.</summary>
+    private static int ParseDevice(string device)
+    {
+        if (device == "cpu") return -1;
+        if (device == "cuda") return 0;
+        if (device.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(device.AsSpan(5), out int index) && index >= 0) return index;
+        throw new ArgumentException($"device: expected cpu or cuda[:index], found {device}", nameof(device));
+    }
+}
