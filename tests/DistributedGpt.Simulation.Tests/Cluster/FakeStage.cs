@@ -66,6 +66,7 @@ internal sealed class FakeStage
     {
         if (batch.Epoch != _samplerEpoch) _samplers.Clear();
         _samplerEpoch = batch.Epoch;
+        foreach (SequenceId forgotten in batch.Forgotten) _samplers.Remove(forgotten);
         var tokens = new List<SampledToken>();
         int row = -1;
         foreach (StepSequence sequence in batch.Sequences)

@@ -1,0 +1,241 @@
+using static DistributedGpt.Engine.CoordinatorCommand;
+
+namespace DistributedGpt.Engine.Tests;
+
+public sealed class CoordinatorProtocolTests
+{
+    private static readonly Guid Client = new(9, 0, 0, new byte[8]);
+    private static readonly AttachReply Empty = new() { Incarnations = [1] };
+
+    private readonly GenerateRequest _request = new()
+    {
+        Id = new Guid(7, 0, 0, new byte[8]), PromptIds = [1, 2, 3], MaxTokens = 4, Sampling = new SamplingOptions(),
+    };
+
+    private readonly Scheduler _scheduler = new(
+        new SchedulerOptions { ContextLength = 100, VocabularySize = 1000, MaxInFlight = 2 }, new BlockPool(8), new BlockHasher("model"));
+
+    private readonly CoordinatorProtocol _coordinator;
+
+    public CoordinatorProtocolTests() => _coordinator = new CoordinatorProtocol(Guid.Empty, _scheduler, new CoordinatorOptions());
+
+    [Fact]
+    public void Start_StagesFollow_RunsStepsOnlyWhenAllHaveAttached()
+    {
+        _coordinator.Start();
+        Assert.Equal([new RaiseEpoch()], Commands());
+        Assert.NotNull(_coordinator.Submit(_request, Client));
+        _coordinator.EpochRaised(5, 2);
+        Assert.Equal([new AttachStage(5, 0), new AttachStage(5, 1)], Commands().OfType<AttachStage>());
+        _coordinator.Attached(5, 1, Empty);
+        _coordinator.Attached(4, 0, Empty);
+        Assert.DoesNotContain(Commands(), command => command is ExecuteStep);
+        _coordinator.Attached(5, 0, Empty);
+        StepBatch batch = Assert.Single(Commands().OfType<ExecuteStep>()).Batch;
+        Assert.Equal((5, 0, 3), (batch.Epoch, batch.Number, batch.RowCount));
+        Assert.Equal(CoordinatorState.Running, _coordinator.State);
+    }
+
+    [Fact]
+    public void Completed_CurrentStep_DeliversItsTokenAndSchedulesTheNextStep()
+    {
+        Run();
+        _coordinator.Completed(5, 0, [Token(3, 42)]);
+        CoordinatorCommand[] commands = Commands();
+        Assert.Contains(new Deliver(Client), commands);
+        Assert.Equal(1, Assert.Single(commands.OfType<ExecuteStep>()).Batch.Number);
+        Assert.Equal([42], _coordinator.Next(Client, default).Entries.Select(entry => entry.Token.Id));
+    }
+
+    [Fact]
+    public void Completed_OlderEpochOrTwice_ChangesNothing()
+    {
+        Run();
+        _coordinator.Completed(4, 0, [Token(3, 41)]);
+        Assert.Empty(Commands());
+        _coordinator.Completed(5, 0, [Token(3, 42)]);
+        Commands();
+        _coordinator.Completed(5, 0, [Token(3, 42)]);
+        Assert.Empty(Commands());
+        Assert.Single(_coordinator.Next(Client, default).Entries);
+    }
+
+    [Fact]
+    public void Completed_LaterStepFirst_WaitsForTheEarlierOne()
+    {
+        Run();
+        var second = _request with { Id = new Guid(8, 0, 0, new byte[8]) };
+        _coordinator.Submit(second, Client);
+        Assert.Equal(1, Assert.Single(Commands().OfType<ExecuteStep>()).Batch.Number);
+
+        _coordinator.Completed(5, 1, [new SampledToken(new SequenceId(second.Id, 0), 3, 50)]);
+        Assert.Empty(_coordinator.Next(Client, default).Entries);
+        _coordinator.Completed(5, 0, [Token(3, 42)]);
+        Assert.Equal([42, 50], _coordinator.Next(Client, default).Entries.Select(entry => entry.Token.Id));
+    }
+
+    [Fact]
+    public void StepFailed_AfterAnotherCompleted_RaisesTheEpochAtOnceAndComputesAgain()
+    {
+        Run();
+        _coordinator.Completed(5, 0, [Token(3, 42)]);
+        Commands();
+
+        _coordinator.StepFailed(5, 1, null);
+
+        Assert.Equal([new RaiseEpoch()], Commands());
+        _coordinator.Submit(_request with { Id = Guid.Empty }, Client);
+        _coordinator.Completed(5, 1, [Token(4, 43)]);
+        Assert.DoesNotContain(Commands(), command => command is ExecuteStep);
+        Attach(6);
+        StepBatch again = Assert.Single(Commands().OfType<ExecuteStep>()).Batch;
+        Assert.Equal((6, 0, 3), (again.Epoch, again.Number, again.Sequences[0].FirstPosition));
+    }
+
+    [Fact]
+    public void StepFailed_NothingCompletedInTheEpoch_PausesFirst()
+    {
+        Run();
+        _coordinator.StepFailed(5, 0, null);
+        StartTimer timer = Assert.IsType<StartTimer>(Assert.Single(Commands()));
+        _coordinator.TimerElapsed(timer.Timer);
+        Assert.Equal([new RaiseEpoch()], Commands());
+    }
+
+    [Fact]
+    public void StepFailed_ItsTokensHaveCome_ChangesNothing()
+    {
+        Run();
+        _coordinator.Completed(5, 0, [Token(3, 42)]);
+        Commands();
+        _coordinator.StepFailed(5, 0, null);
+        _coordinator.StepReturned(5, 0);
+        Assert.Empty(Commands());
+        Assert.Equal(CoordinatorState.Running, _coordinator.State);
+    }
+
+    [Fact]
+    public void StepReturned_WithoutTokens_Recovers()
+    {
+        Run();
+        _coordinator.StepReturned(5, 0);
+        Assert.Equal(CoordinatorState.Raising, _coordinator.State);
+    }
+
+    [Fact]
+    public void TimerElapsed_OldestStepStillInFlight_RaisesTheEpoch()
+    {
+        StartTimer timer = Run().OfType<StartTimer>().Single(each => each.Timer.Kind == CoordinatorTimerKind.Step);
+        Assert.Equal(new CoordinatorOptions().FirstStepTimeout, timer.Due);
+        _coordinator.TimerElapsed(timer.Timer);
+        Assert.Equal([new RaiseEpoch()], Commands());
+    }
+
+    [Fact]
+    public void TimerElapsed_TheStepHasCompleted_WatchesTheOldest()
+    {
+        StartTimer timer = Run().OfType<StartTimer>().Single(each => each.Timer.Kind == CoordinatorTimerKind.Step);
+        _coordinator.Completed(5, 0, [Token(3, 42)]);
+        Commands();
+        _coordinator.TimerElapsed(timer.Timer);
+        Assert.Equal([new StartTimer(new CoordinatorTimer(CoordinatorTimerKind.Step, 5, 1), TimeSpan.FromSeconds(10))], Commands());
+    }
+
+    [Fact]
+    public void StepFailed_RefusedByAHigherEpoch_StandsDownForGood()
+    {
+        Run();
+        _coordinator.StepFailed(5, 0, new StageRefusal(RefusalReason.Epoch, 6));
+        Assert.Equal([new StandDown(TimeSpan.FromSeconds(1))], Commands());
+        Assert.Null(_coordinator.Submit(_request, Client));
+        Assert.Equal(default, _coordinator.Next(Client, default).Session);
+        _coordinator.Completed(5, 0, [Token(3, 42)]);
+        Assert.Empty(Commands());
+    }
+
+    [Fact]
+    public void EpochLost_WhileRaising_StandsDown()
+    {
+        _coordinator.Start();
+        Commands();
+        _coordinator.EpochLost();
+        Assert.IsType<StandDown>(Assert.Single(Commands()));
+    }
+
+    [Fact]
+    public void Attached_NewCoordinator_StartsWithTheBlocksThatAllStagesHold()
+    {
+        BlockHash hash = new(1, 1), other = new(2, 2);
+        _coordinator.Start();
+        _coordinator.EpochRaised(5, 2);
+        _coordinator.Attached(5, 0, Empty with { Blocks = [new(1, hash), new(2, other), new(4, other)] });
+        _coordinator.Attached(5, 1, Empty with { Blocks = [new(1, hash), new(2, hash)] });
+        Assert.Equal(1, _scheduler.Status.BlocksCached);
+    }
+
+    [Fact]
+    public void Attached_AStageHasLostItsCache_ComputesFromTheBeginning()
+    {
+        Run();
+        _coordinator.Completed(5, 0, [Token(3, 42)]);
+        _coordinator.StepFailed(5, 1, null);
+        _coordinator.EpochRaised(6, 2);
+        Commands();
+        _coordinator.Attached(6, 0, Empty);
+        _coordinator.Attached(6, 1, Empty with { Incarnations = [2] });
+        StepSequence rows = Assert.Single(Commands().OfType<ExecuteStep>()).Batch.Sequences[0];
+        Assert.Equal((0, 4), (rows.FirstPosition, rows.Length));
+    }
+
+    [Fact]
+    public void TimerElapsed_SilentSubscription_LosesItsRequests()
+    {
+        StartTimer timer = Run().OfType<StartTimer>().Single(each => each.Timer.Kind == CoordinatorTimerKind.Subscription);
+        DeliverySession before = _coordinator.Next(Client, default).Session;
+        _coordinator.TimerElapsed(timer.Timer);
+        Assert.Contains(timer, Commands());
+        Assert.True(_scheduler.Contains(_request.Id));
+        _coordinator.TimerElapsed(timer.Timer);
+        Assert.False(_scheduler.Contains(_request.Id));
+        Assert.NotEqual(before, _coordinator.Next(Client, default).Session);
+    }
+
+    [Fact]
+    public void Submit_ClientHasOtherTokens_GoesOnFromTheClients()
+    {
+        Run();
+        _coordinator.Completed(5, 0, [Token(3, 42)]);
+        Commands();
+        _coordinator.Submit(_request with { Submission = 2, Delivered = [[77]] }, Client);
+        StepSequence rows = Assert.Single(Commands().OfType<ExecuteStep>()).Batch.Sequences[0];
+        Assert.Equal([1, 2, 3, 77], rows.TokenIds);
+    }
+
+    [Fact]
+    public void Submit_ImpossibleRequest_ThrowsTheRefusal() =>
+        Assert.Throws<RequestRefusedException>(() => _coordinator.Submit(_request with { MaxTokens = 1000 }, Client));
+
+    private CoordinatorCommand[] Run()
+    {
+        _coordinator.Start();
+        _coordinator.Submit(_request, Client);
+        Attach(5);
+        return Commands();
+    }
+
+    private void Attach(long epoch)
+    {
+        _coordinator.EpochRaised(epoch, 2);
+        _coordinator.Attached(epoch, 0, Empty);
+        _coordinator.Attached(epoch, 1, Empty);
+    }
+
+    private SampledToken Token(int position, int id) => new(new SequenceId(_request.Id, 0), position, id);
+
+    private CoordinatorCommand[] Commands()
+    {
+        var commands = new List<CoordinatorCommand>();
+        while (_coordinator.TryTake(out CoordinatorCommand? command)) commands.Add(command);
+        return [.. commands];
+    }
+}

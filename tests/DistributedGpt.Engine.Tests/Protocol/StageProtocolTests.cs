@@ -1,0 +1,165 @@
+namespace DistributedGpt.Engine.Tests;
+
+public sealed class StageProtocolTests
+{
+    private static readonly long[] Layers = [11, 12];
+    private static readonly BlockHash Hash = new(1, 2);
+
+    private readonly StageProtocol<string> _stages = new();
+    private readonly List<string> _dropped = [];
+
+    [Fact]
+    public void Attach_NewEpoch_NamesIncarnationsAndDropsHeldStepsOfAllStages()
+    {
+        Attach(3, stage: 0);
+        Attach(3, stage: 2);
+        Assert.Equal(StageVerdict.Hold, Begin(3, 1, "a", stage: 0).Verdict);
+        Assert.Equal(StageVerdict.Hold, Begin(3, 2, "b", stage: 2).Verdict);
+
+        AttachReply reply = Attach(4, stage: 0);
+
+        Assert.Null(reply.Refusal);
+        Assert.Equal(Layers, reply.Incarnations);
+        Assert.Equal(["a", "b"], _dropped);
+        Assert.Equal(new StageDecision(StageVerdict.Refused, new StageRefusal(RefusalReason.Epoch, 4)), Begin(3, 0, "c", stage: 2));
+        Assert.Equal(new StageDecision(StageVerdict.Refused, new StageRefusal(RefusalReason.Epoch, 4)), Begin(4, 0, "d", stage: 2));
+        Assert.Equal(StageVerdict.Run, Begin(4, 0, "e", stage: 0).Verdict);
+    }
+
+    [Fact]
+    public void Attach_OlderEpoch_IsRefusedAndNamesTheStagesEpoch()
+    {
+        Attach(5);
+        Assert.Equal(new StageRefusal(RefusalReason.Epoch, 5), Attach(4).Refusal);
+        Assert.Equal(StageVerdict.Run, Begin(5, 0).Verdict);
+    }
+
+    [Fact]
+    public void Attach_SameEpochAgain_AnswersAndChangesNothing()
+    {
+        Attach(5);
+        Begin(5, 0);
+        _stages.Finished(0);
+        Begin(5, 2, "held");
+
+        Assert.Null(Attach(5).Refusal);
+
+        Assert.Empty(_dropped);
+        Assert.Equal(StageVerdict.Duplicate, Begin(5, 0).Verdict);
+        Assert.Equal(StageVerdict.Run, Begin(5, 1).Verdict);
+        Assert.Equal("held", _stages.Finished(0));
+    }
+
+    [Fact]
+    public void Attach_SameEpochWithALayerLoadedAnew_IsRefusedUntilTheNextEpoch()
+    {
+        Attach(5);
+        Run(5, 0, fills: [new BlockFill(7, Hash)]);
+        Assert.Equal(new StageRefusal(RefusalReason.Incarnation, 5), _stages.Attach(5, 0, [11, 99], _dropped).Refusal);
+
+        AttachReply reply = _stages.Attach(6, 0, [11, 99], _dropped);
+
+        Assert.Null(reply.Refusal);
+        Assert.Equal([11, 99], reply.Incarnations);
+        Assert.Empty(reply.Blocks);
+    }
+
+    [Fact]
+    public void Begin_NeverAttached_IsRefused() =>
+        Assert.Equal(new StageDecision(StageVerdict.Refused, new StageRefusal(RefusalReason.Epoch, 0)), Begin(1, 0));
+
+    [Fact]
+    public void Begin_LayerLoadedAnew_IsRefused()
+    {
+        Attach(1);
+        StageDecision decision = _stages.Begin(Batch(1, 0), 0, [11, 99], "a");
+        Assert.Equal(new StageDecision(StageVerdict.Refused, new StageRefusal(RefusalReason.Incarnation, 1)), decision);
+    }
+
+    [Fact]
+    public void Begin_StepsOutOfOrder_RunInTheOrderOfTheirNumbers()
+    {
+        Attach(1);
+        Assert.Equal(StageVerdict.Hold, Begin(1, 2, "two").Verdict);
+        Assert.Equal(StageVerdict.Hold, Begin(1, 1, "one").Verdict);
+        Assert.Equal(StageVerdict.Duplicate, Begin(1, 1, "one again").Verdict);
+        Assert.Equal(StageVerdict.Run, Begin(1, 0).Verdict);
+        Assert.Equal("one", _stages.Finished(0));
+        Assert.Equal(StageVerdict.Run, Begin(1, 1).Verdict);
+        Assert.Equal("two", _stages.Finished(0));
+        Assert.Equal(StageVerdict.Run, Begin(1, 2).Verdict);
+        Assert.Null(_stages.Finished(0));
+        Assert.Equal(StageVerdict.Duplicate, Begin(1, 0).Verdict);
+    }
+
+    [Fact]
+    public void Begin_WhileAnotherStepRuns_Throws()
+    {
+        Attach(1);
+        Begin(1, 0);
+        Assert.Throws<InvalidOperationException>(() => Begin(1, 1));
+    }
+
+    [Fact]
+    public void Failed_Step_RefusesAllUntilTheNextEpochAndDropsHeldOnes()
+    {
+        Attach(1);
+        Begin(1, 1, "held");
+        Begin(1, 0);
+
+        _stages.Failed(0, _dropped);
+
+        Assert.Equal(["held"], _dropped);
+        Assert.Equal(new StageDecision(StageVerdict.Refused, new StageRefusal(RefusalReason.Failed, 1)), Begin(1, 1));
+        Attach(2);
+        Assert.Equal(StageVerdict.Run, Begin(2, 0).Verdict);
+    }
+
+    [Fact]
+    public void Attach_AfterFills_ListsTheBlocksThatNoLaterStepWrote()
+    {
+        Attach(1);
+        Run(1, 0, fills: [new BlockFill(7, Hash), new BlockFill(3, Hash)]);
+        Run(1, 1, table: [3, 5], first: 16, count: 4);
+        Assert.Equal([new BlockFill(3, Hash), new BlockFill(7, Hash)], Attach(2).Blocks);
+
+        Run(2, 0, table: [3, 5], first: 15, count: 1);
+
+        Assert.Equal([new BlockFill(7, Hash)], Attach(3).Blocks);
+    }
+
+    [Fact]
+    public void Attach_WhileAFillingStepHasNotFinished_DoesNotListItsBlock()
+    {
+        Attach(1);
+        Run(1, 0, fills: [new BlockFill(7, Hash)]);
+        _stages.Begin(Batch(1, 1, [7], 0, 16, [new BlockFill(7, new BlockHash(3, 4))]), 0, Layers, "a");
+        _stages.Failed(0, _dropped);
+        Assert.Empty(Attach(2).Blocks);
+    }
+
+    [Fact]
+    public void Finished_NothingRuns_Throws()
+    {
+        Attach(1);
+        Assert.Throws<InvalidOperationException>(() => _stages.Finished(0));
+    }
+
+    private AttachReply Attach(long epoch, int stage = 0) => _stages.Attach(epoch, stage, Layers, _dropped);
+
+    private StageDecision Begin(long epoch, int number, string step = "", int stage = 0) => _stages.Begin(Batch(epoch, number), stage, Layers, step);
+
+    private void Run(long epoch, int number, int[]? table = null, int first = 0, int count = 1, BlockFill[]? fills = null)
+    {
+        Assert.Equal(StageVerdict.Run, _stages.Begin(Batch(epoch, number, table ?? [9], first, count, fills), 0, Layers, "").Verdict);
+        _stages.Finished(0);
+    }
+
+    private static StepBatch Batch(long epoch, int number, int[]? table = null, int first = 0, int count = 1, BlockFill[]? fills = null) => new()
+    {
+        Epoch = epoch,
+        Number = number,
+        Fills = fills ?? [],
+        Sequences = [new StepSequence { Id = default, TokenIds = new int[count], FirstPosition = first, BlockTable = table ?? [9] }],
+    };
+}
