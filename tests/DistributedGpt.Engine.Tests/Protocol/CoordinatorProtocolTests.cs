@@ -153,6 +153,17 @@ public sealed class CoordinatorProtocolTests
         Assert.Empty(Commands());
     }
 
+    [Theory]
+    [InlineData(6, CoordinatorState.Stopped)]
+    [InlineData(5, CoordinatorState.Raising)]
+    public void Attached_Refused_StandsDownOnlyBeforeAHigherEpoch(long epoch, CoordinatorState state)
+    {
+        _coordinator.Start();
+        _coordinator.EpochRaised(5, 2);
+        _coordinator.Attached(5, 0, new AttachReply { Refusal = new StageRefusal(RefusalReason.Incarnation, epoch) });
+        Assert.Equal(state, _coordinator.State);
+    }
+
     [Fact]
     public void EpochLost_WhileRaising_StandsDown()
     {
