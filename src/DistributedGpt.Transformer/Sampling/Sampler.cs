@@ -8,7 +8,7 @@ namespace DistributedGpt.Transformer;
 
 /// <summary>
 /// Chooses a token from a row of logits. A pure function of the logits, the sequence's options and ids, and its place: the random
-/// number is a hash of seed, completion and position. It is also the same on every machine: its own exponential function, sums of
+/// number is a hash of seed, completion and position. It is also the same on every machine: the kernels' exponential function, sums of
 /// integers (<see cref="ProbabilityMass"/>), and no order that depends on a vector width or on a thread.
 /// <para>
 /// The order: log-probabilities of the model's own distribution; then logit bias, the processor's penalties, end and stop tokens
@@ -140,7 +140,7 @@ public sealed class Sampler
     /// </summary>
     private bool Restrict(SamplingOptions options, float largest, out long mass)
     {
-        float temperature = options.Temperature > 0 ? options.Temperature : 1;
+        float temperature = options.Temperature > 0 ? Math.Min(options.Temperature, float.MaxValue) : 1;
         float leastWeight = Math.Min(options.MinP, 1);
         bool byRank = options.TopK > 0 && options.TopK < _vocabularySize;
         bool byMass = options.TopP < 1;
@@ -282,7 +282,7 @@ public sealed class Sampler
     /// <summary>exp((logit - largest) / temperature): the largest logit is subtracted first, so that nothing overflows.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Weight(Vector256<float> logits, float largest, float temperature) =>
-        Exponential.OfNonPositive((logits - Vector256.Create(largest)) / Vector256.Create(temperature));
+        VectorMath<Simd256, Vector256<float>>.Exp((logits - Vector256.Create(largest)) / Vector256.Create(temperature));
 
     /// <summary>Makes the <paramref name="count"/> best tokens the candidates, with their logits.</summary>
     private void GatherBest(int count)

@@ -201,6 +201,10 @@ public sealed class SamplerTests
     }
 
     [Fact]
+    public void ComputeProbabilities_InfiniteTemperature_IsEvenButForImpossibleTokens() =>
+        Assert.Equal([0.5, 0, 0.5], Probabilities([-50, float.NegativeInfinity, 50], new() { Temperature = float.PositiveInfinity }, [0], 1));
+
+    [Fact]
     public void ComputeProbabilities_TopKBelowOne_IsOff()
     {
         float[] logits = RandomLogits(100, 1);
