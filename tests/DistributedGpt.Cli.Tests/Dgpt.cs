@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using DistributedGpt.Tests;
 using Xunit.Sdk;
+using Xunit.v3;
 
 // Every test starts processes that use all cores.
 [assembly: Parallelization(Mode = ParallelMode.None)]

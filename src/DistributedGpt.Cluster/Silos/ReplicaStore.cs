@@ -12,6 +12,7 @@ internal sealed class ReplicaStore(ComputeDevice device)
     private readonly Dictionary<PartKey, LoadedPart> _parts = [];
     private readonly Dictionary<int, StageRun> _stages = [];
     private readonly StageProtocol<StageStep> _protocol = new();
+    private long _headEpoch;
 
     /// <summary>Bytes of the parts.</summary>
     public long Bytes
@@ -76,7 +77,13 @@ internal sealed class ReplicaStore(ComputeDevice device)
 
         List<StageStep> dropped = [];
         AttachReply reply = _protocol.Attach(epoch, spec.Index, run.Incarnations, dropped);
-        if (reply.Refusal is null) run.Head?.Attach();
+        if (reply.Refusal is null && run.Head is { } head && epoch > _headEpoch)
+        {
+            // An Attach that is repeated within its epoch must not empty the sampler's states in mid-run.
+            head.Attach();
+            _headEpoch = epoch;
+        }
+
         FailDropped(dropped);
         return reply;
     }
