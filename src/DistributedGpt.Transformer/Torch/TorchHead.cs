@@ -30,6 +30,7 @@ internal sealed class TorchHead : IHeadRuntime
     /// <inheritdoc/>
     public SampledToken[] Forward(StepBatch step, IHiddenStates x)
     {
+        _states.Forget(step.Forgotten);
         List<long> rows = [];
         int end = 0;
         foreach (StepSequence sequence in step.Sequences)
