@@ -26,7 +26,7 @@ internal readonly unsafe struct LinearWork<TSimd, V, TElement> : IWork
         _operation = operation;
         int tokens = TokenTiles.Padded(Math.Min(operation.Tokens, TokenTiles.Block));
         int most = LinearOperation.AccumulatorFloats / (tokens * PanelRows * (operation.Gated ? 2 : 1));
-        _panelsPerItem = Math.Clamp(Panels / (threads * 16), 1, Math.Min(most, 8));
+        _panelsPerItem = Math.Clamp(Panels / (threads * 16), Math.Min(most, 2), Math.Min(most, 8));
     }
 
     /// <summary>Number of items.</summary>
@@ -46,7 +46,7 @@ internal readonly unsafe struct LinearWork<TSimd, V, TElement> : IWork
         {
             int tokens = Math.Min(TokenTiles.Block, _operation.Tokens - token);
             int padded = TokenTiles.Padded(tokens);
-            int step = tokens <= FewTokens ? 1 : end - first;
+            int step = tokens == 1 ? 2 : tokens <= FewTokens ? 1 : end - first;
             for (int panel = first; panel < end; panel += step)
             {
                 int count = Math.Min(step, end - panel);
@@ -68,6 +68,14 @@ internal readonly unsafe struct LinearWork<TSimd, V, TElement> : IWork
     {
         int padded = TokenTiles.Padded(tokens);
         int allColumns = _operation.Columns;
+        if (tokens == 1 && panelCount == 2)
+        {
+            TElement* w = (TElement*)panels + (long)firstPanel * allColumns * PanelRows;
+            float* x = _operation.X + (long)token * allColumns;
+            TileKernel<TSimd, V, TElement>.MultiplyPanels(w, w + (long)allColumns * PanelRows, x, allColumns, accumulators);
+            return;
+        }
+
         int block = padded <= TileKernel<TSimd, V, TElement>.MaxTokens ? allColumns : ColumnBlock;
         for (int column = 0; column < allColumns; column += block)
         {
