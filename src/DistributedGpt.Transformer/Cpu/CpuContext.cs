@@ -50,7 +50,8 @@ internal sealed unsafe class CpuContext : IDisposable
     public ScratchBuffer Wide { get; } = new();
 
     /// <summary>Packs matrices of equal width, one below the other, in the type that the options ask for.</summary>
-    public PackedMatrix Pack(params ReadOnlySpan<TensorView> parts) => PackedMatrix.Pack(Kernels.PanelRows, _weightType, parts);
+    public PackedMatrix Pack(ReadOnlySpan<TensorView> parts, bool widen = false) =>
+        PackedMatrix.Pack(Kernels.PanelRows, _weightType ?? (widen ? TensorType.Float32 : null), parts);
 
     /// <summary>The rotary table of a model, kept as long as the context.</summary>
     public RotaryTable Rotary(RotaryConfig config, int headSize)
@@ -74,7 +75,7 @@ internal sealed unsafe class CpuContext : IDisposable
             if (!_shared.TryGetValue(weights.Source, out SharedMatrix? shared))
             {
                 TensorView embedding = weights.Find(ModelTensor.TokenEmbedding) ?? throw new ModelFormatException("The token embedding is missing.");
-                shared = new SharedMatrix(this, weights.Source, Pack(embedding));
+                shared = new SharedMatrix(this, weights.Source, Pack([embedding]));
                 _shared.Add(weights.Source, shared);
             }
 
@@ -115,7 +116,7 @@ internal sealed unsafe class CpuContext : IDisposable
     /// <summary>y = activation(x gate^T) * (x up^T), x <c>[rows, inputs]</c>, y <c>[rows, outputs]</c>.</summary>
     public void GatedLinear(float* x, int rows, CpuLinear gate, CpuLinear up, float* y, LinearEpilogue epilogue)
     {
-        if (gate.Weight.IsBFloat16 != up.Weight.IsBFloat16) throw new ModelFormatException("The MLP's gate and up projections differ in their type.");
+        if (gate.Weight.IsBFloat16 != up.Weight.IsBFloat16) throw new ArgumentException("The projections differ in their type.", nameof(up));
         Linear(x, rows, gate.Weight, gate.Bias, up.Weight, up.Bias, y, epilogue);
     }
 

@@ -15,7 +15,7 @@ internal sealed unsafe class CpuEmbedding : IEmbeddingRuntime
     public CpuEmbedding(CpuContext cpu, IModelWeights weights)
     {
         _config = weights.Config;
-        _positions = weights.Find(ModelTensor.PositionEmbedding) is { } positions ? cpu.Pack(positions) : null;
+        _positions = weights.Find(ModelTensor.PositionEmbedding) is { } positions ? cpu.Pack([positions]) : null;
         _tokens = cpu.AcquireEmbedding(weights);
         _row = new float[_config.HiddenSize];
     }

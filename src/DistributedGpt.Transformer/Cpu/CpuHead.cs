@@ -32,7 +32,7 @@ internal sealed unsafe class CpuHead : IHeadRuntime
         }
         else
         {
-            _unembedding = cpu.Pack(weights.Find(ModelTensor.Unembedding) ?? throw new ModelFormatException("The unembedding is missing."));
+            _unembedding = cpu.Pack([weights.Find(ModelTensor.Unembedding) ?? throw new ModelFormatException("The unembedding is missing.")]);
         }
     }
 

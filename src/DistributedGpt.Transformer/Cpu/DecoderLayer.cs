@@ -35,7 +35,7 @@ internal sealed unsafe class DecoderLayer : ILayerRuntime
         _rotary = _config.Rotary is null ? null : cpu.Rotary(_config.Rotary, _config.HeadSize);
 
         TensorView? Find(LayerTensor tensor) => weights.Find(layer, tensor);
-        CpuLinear Load(LayerTensor weight, LayerTensor bias) => CpuLinear.Load(cpu, [Find(weight)], [Find(bias)]);
+        CpuLinear Load(LayerTensor weight, LayerTensor bias, bool widen = false) => CpuLinear.Load(cpu, [Find(weight)], [Find(bias)], widen);
 
         _attentionNorm = new CpuNorm(_config, Find(LayerTensor.AttentionNormWeight), Find(LayerTensor.AttentionNormBias));
         _queryKeyValue = CpuLinear.Load(
@@ -46,8 +46,11 @@ internal sealed unsafe class DecoderLayer : ILayerRuntime
         _keyNorm = CpuVector.Load(Find(LayerTensor.KeyNormWeight));
         _output = Load(LayerTensor.OutputWeight, LayerTensor.OutputBias);
         _mlpNorm = new CpuNorm(_config, Find(LayerTensor.MlpNormWeight), Find(LayerTensor.MlpNormBias));
-        _gate = _config.GatedMlp ? Load(LayerTensor.GateWeight, LayerTensor.GateBias) : null;
-        _up = Load(LayerTensor.UpWeight, LayerTensor.UpBias);
+
+        // Gate and up are multiplied in one pass, so they must be of one type.
+        bool mixed = _config.GatedMlp && Find(LayerTensor.GateWeight)?.Type != Find(LayerTensor.UpWeight)?.Type;
+        _gate = _config.GatedMlp ? Load(LayerTensor.GateWeight, LayerTensor.GateBias, mixed) : null;
+        _up = Load(LayerTensor.UpWeight, LayerTensor.UpBias, mixed);
         _down = Load(LayerTensor.DownWeight, LayerTensor.DownBias);
         _weightBytes = _attentionNorm.Bytes + _queryKeyValue.Bytes + (_queryNorm?.Bytes ?? 0) + (_keyNorm?.Bytes ?? 0) + _output.Bytes
             + _mlpNorm.Bytes + (_gate?.Bytes ?? 0) + _up.Bytes + _down.Bytes;
