@@ -3,4 +3,5 @@ namespace DistributedGpt.Cluster;
 /// <summary>How far the loading of a model is.</summary>
 /// <param name="LoadedBytes">Bytes of weights that are resident.</param>
 /// <param name="TotalBytes">Bytes of weights in all.</param>
-public readonly record struct LoadProgress(long LoadedBytes, long TotalBytes);
+[GenerateSerializer, Immutable]
+public readonly record struct LoadProgress([property: Id(0)] long LoadedBytes, [property: Id(1)] long TotalBytes);
