@@ -38,7 +38,7 @@ public sealed class GoldenFolderTests
     [InlineData("olmo2", "config.json: model_type: expected one of gpt2, llama, mistral, qwen2, qwen3, found olmo2")]
     [InlineData("phi3", "config.json: model_type: expected one of gpt2, llama, mistral, qwen2, qwen3, found phi3")]
     [InlineData("phi3-longrope-partial", "config.json: model_type: expected one of gpt2, llama, mistral, qwen2, qwen3, found phi3")]
-    [InlineData("qwen2-window", "config.json: layer_types: expected full_attention in every layer: no other kind is supported, found sliding_attention")]
+    [InlineData("qwen2-window", "config.json: layer_types: expected full_attention in every layer: windows and other kinds are not supported, found sliding_attention")]
     [InlineData("qwen3-moe", "config.json: model_type: expected one of gpt2, llama, mistral, qwen2, qwen3, found qwen3_moe")]
     [InlineData("qwen3-moe-unnormalised", "config.json: model_type: expected one of gpt2, llama, mistral, qwen2, qwen3, found qwen3_moe")]
     [InlineData("smollm3", "config.json: model_type: expected one of gpt2, llama, mistral, qwen2, qwen3, found smollm3")]

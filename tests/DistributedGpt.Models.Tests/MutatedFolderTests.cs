@@ -139,7 +139,7 @@ public sealed class MutatedFolderTests
         ["layer types too few"] = ("qwen2", f => f.SetConfig("layer_types", "[\"full_attention\"]"), 
             "config.json: layer_types: expected a list of 3 layer types, found a list"),
         ["layer types linear"] = ("qwen2", f => f.SetConfig("layer_types", "[\"full_attention\", \"linear_attention\", \"full_attention\"]"), 
-            "config.json: layer_types: expected full_attention in every layer: no other kind is supported, found linear_attention"),
+            "config.json: layer_types: expected full_attention in every layer: windows and other kinds are not supported, found linear_attention"),
         ["soft cap"] = ("mistral", f => f.SetConfig("attn_logit_softcapping", "50.0"), 
             "config.json: attn_logit_softcapping: expected null or false, as this setting is not supported, found 50.0"),
         ["bias where the family has none"] = ("mistral", f => f.SetConfig("attention_bias", "true"), 

@@ -33,7 +33,7 @@ internal sealed record WindowRule
             {
                 string found = type.ValueKind == JsonValueKind.String ? type.GetString()! : ConfigSection.Describe(type);
                 if (found != "full_attention")
-                    throw config.Error("layer_types", "full_attention in every layer: no other kind is supported", found);
+                    throw config.Error("layer_types", "full_attention in every layer: windows and other kinds are not supported", found);
             }
             if (OptIn) return;
         }
