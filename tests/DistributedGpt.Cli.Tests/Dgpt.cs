@@ -20,7 +20,8 @@ internal sealed class Dgpt : IDisposable
 
     private Dgpt(IEnumerable<string> args, string? input)
     {
-        _process = Process.Start(new ProcessStartInfo("dotnet", [DllPath, .. args])
+        // A test run in the background ignores Ctrl-C, and would hand that down.
+        _process = Process.Start(new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", DllPath, .. args])
         {
             RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, StandardErrorEncoding = Encoding.UTF8,
         })!;

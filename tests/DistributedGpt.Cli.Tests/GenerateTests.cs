@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using DistributedGpt.Models;
 using DistributedGpt.Tests;
@@ -81,6 +82,26 @@ public sealed partial class GenerateTests
             Assert.Equal(Ids(choice), logprobs.Select(item => item.GetProperty("id").GetInt32()));
             Assert.All(logprobs, item => Assert.Equal(2, item.GetProperty("top_logprobs").GetArrayLength()));
         }
+    }
+
+    [Fact]
+    public async Task Generate_JsonOfAnyCharacter_EscapesOnlyWhatJsonMust()
+    {
+        const string Token = "\\é漢🙂\"";
+        string folder = Directory.CreateTempSubdirectory("dgpt-test-").FullName;
+        foreach (string path in Directory.GetFiles(Dgpt.Golden("llama"))) File.Copy(path, Path.Combine(folder, Path.GetFileName(path)));
+        string tokenizer = Path.Combine(folder, "tokenizer.json");
+        JsonNode file = JsonNode.Parse(await File.ReadAllTextAsync(tokenizer))!;
+        JsonNode added = file["added_tokens"]![0]!.DeepClone();
+        (added["id"], added["content"], added["special"]) = (380, Token, false);
+        file["added_tokens"]!.AsArray().Add(added);
+        await File.WriteAllTextAsync(tokenizer, file.ToJsonString());
+
+        DgptResult result = await Dgpt.RunAsync("generate", "x", "--model", folder, "--temperature", "0", "--max-tokens", "1", "--logit-bias", "380:100", "--json");
+        Directory.Delete(folder, recursive: true);
+
+        Assert.StartsWith("{\"text\":\"\\\\é漢🙂\\\"\",\"token_ids\":[380],", result.Output);
+        Assert.Equal(Token, JsonDocument.Parse(result.Output).RootElement.GetProperty("text").GetString());
     }
 
     [Fact]

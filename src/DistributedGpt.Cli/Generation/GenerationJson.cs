@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.RegularExpressions;
 using DistributedGpt.Client;
 using DistributedGpt.Engine;
 using DistributedGpt.Models;
@@ -8,7 +9,7 @@ using DistributedGpt.Models;
 namespace DistributedGpt.Cli;
 
 /// <summary>The one object that <c>generate --json</c> prints.</summary>
-internal static class GenerationJson
+internal static partial class GenerationJson
 {
     private static readonly GenerationJsonContext Context = new(new JsonSerializerOptions
     {
@@ -22,7 +23,7 @@ internal static class GenerationJson
     {
         ChoiceObject[] choices = [.. result.Choices.Select((choice, index) => Describe(result, choice, index))];
         ChoiceObject first = choices[0];
-        return JsonSerializer.Serialize(
+        string json = JsonSerializer.Serialize(
             new GenerationObject
             {
                 Text = first.Text,
@@ -37,7 +38,12 @@ internal static class GenerationJson
                 Choices = choices.Length > 1 ? choices : null,
             },
             Context.GenerationObject);
+
+        // The serializer escapes what is beyond the basic plane, such as emoji, although UTF-8 can say it.
+        return EscapedPair().Replace(json, pair => string.Concat(Unescape(pair.Groups[1]), Unescape(pair.Groups[2])));
     }
+
+    private static char Unescape(Group hexadecimal) => (char)Convert.ToUInt16(hexadecimal.Value, 16);
 
     private static ChoiceObject Describe(GenerationResult result, GeneratedChoice choice, int index) => new()
     {
@@ -65,4 +71,8 @@ internal static class GenerationJson
     private static float Finite(float value) => float.IsFinite(value) ? value : -9999;
 
     private static double Milliseconds(TimeSpan time) => Math.Round(time.TotalMilliseconds, 3);
+
+    /// <summary>Two escapes that are one character, where the first backslash is not itself escaped.</summary>
+    [GeneratedRegex(@"(?<=(?<!\\)(?:\\\\)*)\\u(D[89AB][0-9A-F]{2})\\u(D[C-F][0-9A-F]{2})")]
+    private static partial Regex EscapedPair();
 }
