@@ -1,38 +1,41 @@
+using Orleans;
+
 namespace DistributedGpt.Engine;
 
 /// <summary>What a scheduler holds now, and what it has done since it was made.</summary>
+[GenerateSerializer, Immutable]
 public readonly record struct SchedulerStatus
 {
     /// <summary>Sequences that wait for blocks or for a place among the running.</summary>
-    public required int Waiting { get; init; }
+    [Id(0)] public required int Waiting { get; init; }
 
     /// <summary>Sequences that hold blocks and take part in steps.</summary>
-    public required int Running { get; init; }
+    [Id(1)] public required int Running { get; init; }
 
     /// <summary>Steps in flight.</summary>
-    public required int StepsInFlight { get; init; }
+    [Id(2)] public required int StepsInFlight { get; init; }
 
     /// <summary>Blocks of the pool.</summary>
-    public required int Blocks { get; init; }
+    [Id(3)] public required int Blocks { get; init; }
 
     /// <summary>Blocks in use.</summary>
-    public required int BlocksInUse { get; init; }
+    [Id(4)] public required int BlocksInUse { get; init; }
 
     /// <summary>Blocks kept for the prefix cache alone.</summary>
-    public required int BlocksCached { get; init; }
+    [Id(5)] public required int BlocksCached { get; init; }
 
     /// <summary>Steps scheduled.</summary>
-    public required long Steps { get; init; }
+    [Id(6)] public required long Steps { get; init; }
 
     /// <summary>Rows scheduled, recomputed ones included.</summary>
-    public required long Rows { get; init; }
+    [Id(7)] public required long Rows { get; init; }
 
     /// <summary>Rows that the prefix cache saved.</summary>
-    public required long RowsSaved { get; init; }
+    [Id(8)] public required long RowsSaved { get; init; }
 
     /// <summary>Tokens generated.</summary>
-    public required long TokensGenerated { get; init; }
+    [Id(9)] public required long TokensGenerated { get; init; }
 
     /// <summary>How often a sequence gave its blocks back to an older one.</summary>
-    public required long Preemptions { get; init; }
+    [Id(10)] public required long Preemptions { get; init; }
 }
