@@ -58,6 +58,7 @@ public sealed class GatewayServer : IAsyncDisposable
         }
 
         builder.Services.AddSingleton<IHostLifetime, OwnersLifetime>();
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
         builder.Services.AddGateway(client, options);
         WebApplication app = builder.Build();
         try
@@ -73,15 +74,21 @@ public sealed class GatewayServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Refuses new requests with 503 and waits until those that run have ended.</summary>
-    public Task DrainAsync(CancellationToken cancellationToken) => _running.DrainAsync(cancellationToken);
+    /// <summary>
+    /// Refuses new requests with 503, waits until those that run have ended, and stops when their clients have received everything.
+    /// </summary>
+    public async Task DrainAsync(CancellationToken cancellationToken)
+    {
+        await _running.DrainAsync(cancellationToken);
+
+        // A handler has ended when its answer is written; the answer's end may still wait in this process for its reader.
+        await _app.StopAsync(cancellationToken);
+    }
 
     /// <summary>Ends at once: requests that still run are broken off.</summary>
     public async ValueTask DisposeAsync()
     {
-        using var now = new CancellationTokenSource();
-        await now.CancelAsync();
-        await _app.StopAsync(now.Token);
+        await _app.StopAsync(new CancellationToken(canceled: true));
         await _app.DisposeAsync();
     }
 

@@ -14,10 +14,11 @@ public sealed partial class ServeTests
         using HttpClient client = await ConnectAsync(dgpt);
 
         using HttpResponseMessage first = await OpenAsync(client, n: 64), second = await OpenAsync(client, n: 1);
+        Task<string> firstText = first.Content.ReadAsStringAsync();
         Assert.EndsWith("data: [DONE]\n\n", await second.Content.ReadAsStringAsync());
 
         dgpt.Signal("INT");
-        Assert.EndsWith("data: [DONE]\n\n", await first.Content.ReadAsStringAsync());
+        Assert.EndsWith("data: [DONE]\n\n", await firstText);
         Assert.Equal(0, (await dgpt.EndAsync()).ExitCode);
     }
 

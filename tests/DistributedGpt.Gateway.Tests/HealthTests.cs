@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 
 namespace DistributedGpt.Gateway.Tests;
@@ -45,6 +46,41 @@ public sealed class HealthTests(GatewayFixture gateway)
         release.SetResult();
         Assert.Equal("length", CompletionTests.Finish((await stream)[^1]));
         await drained;
+    }
+
+    [Fact]
+    public async Task Drain_ClientReadsLate_LosesNothing()
+    {
+        await using GatewayServer server = await gateway.StartAsync((_, _) => Task.CompletedTask);
+
+        // A small window, so that the end of the stream waits in the server until it is read.
+        using var handler = new SocketsHttpHandler
+        {
+            ConnectCallback = async (context, cancellation) =>
+            {
+                var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 4096 };
+                await socket.ConnectAsync(context.DnsEndPoint, cancellation);
+                return new NetworkStream(socket, ownsSocket: true);
+            },
+        };
+        using var http = new HttpClient(handler) { BaseAddress = server.Address };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/completions")
+        {
+            Content = GatewayClient.Json(GatewayClient.Body("\"max_tokens\": 20, \"ignore_eos\": true, \"n\": 4, \"stream\": true")),
+        };
+        using HttpResponseMessage response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+
+        Task stopped = Task.Run(async () =>
+        {
+            await server.DrainAsync(CancellationToken.None);
+            await server.DisposeAsync();
+        });
+        while (server.RunningRequests > 0) await Task.Delay(10);
+
+        // The handler has written everything. A server that does not wait for the reader ends in this time.
+        await Task.WhenAny(stopped, Task.Delay(200));
+        Assert.EndsWith("data: [DONE]\n\n", await response.Content.ReadAsStringAsync());
+        await stopped;
     }
 
     [Fact]
