@@ -45,7 +45,7 @@ internal static class GenerateCommand
             if (prompt == "-") prompt = await ReadStandardInputAsync(signals.Requested);
             await using EmbeddedCluster cluster = await EmbeddedClusterStart.RunAsync(options, signals.Requested);
             IServedModel model = await FindModelAsync(cluster);
-            GenerateRequest generate = FitContext(request with { Prompt = prompt }, model).Build(model);
+            GenerateRequest generate = (request with { Prompt = prompt, FillContext = true }).Build(model);
             var printer = json ? null : new TextPrinter(output, generate.Completions);
             GenerationResult result = await GenerateAsync(model, generate, request.Stop, printer, signals.Requested);
             if (json) output.Write(GenerationJson.Write(result) + "\n");
@@ -84,13 +84,6 @@ internal static class GenerateCommand
     {
         ModelInfo info = (await cluster.Client.ListModelsAsync()).Single();
         return await cluster.Client.FindModelAsync(info.Name) ?? throw new InvalidOperationException($"{info.Name} was loaded and is gone");
-    }
-
-    /// <summary>A limit of tokens beyond the context's end means "until there".</summary>
-    private static CompletionRequest FitContext(CompletionRequest request, IServedModel model)
-    {
-        int room = model.Info.ContextLength - model.Tokenizer.EncodePrompt(request.Prompt).Length;
-        return request.MaxTokens > room && room > 0 ? request with { MaxTokens = room } : request;
     }
 
     private static async Task<string> ReadStandardInputAsync(CancellationToken cancellationToken)

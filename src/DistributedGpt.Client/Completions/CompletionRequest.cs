@@ -80,6 +80,9 @@ public sealed record CompletionRequest
     /// <summary>Log-probabilities of the chosen token and of so many alternatives, 0 to <see cref="MaxLogprobs"/>; null: none.</summary>
     public int? Logprobs { get; init; }
 
+    /// <summary>A limit of tokens beyond the context's end means "until there"; otherwise it is refused.</summary>
+    public bool FillContext { get; init; }
+
     /// <summary>The request for <paramref name="model"/>, checked and with all defaults filled in.</summary>
     /// <exception cref="RequestRefusedException">A value is out of its range, or prompt and completion do not fit the context.</exception>
     public GenerateRequest Build(IServedModel model)
@@ -141,6 +144,12 @@ public sealed record CompletionRequest
             throw new RequestRefusedException(ContextLengthExceeded,
                 $"The prompt has {prompt} tokens; this model's context is {info.ContextLength} tokens, prompt and completion together.", "prompt");
         if (MaxTokens is not { } asked) return Math.Min(DefaultMaxTokens, room);
+        if (asked > room && FillContext)
+        {
+            InRange("min_tokens", MinTokens ?? 0, 0, room);
+            return room;
+        }
+
         if (asked > room)
             throw new RequestRefusedException(ContextLengthExceeded,
                 $"This model's context is {info.ContextLength} tokens, but {(long)prompt + asked} were asked for: {prompt} in the prompt and {asked} to generate.",

@@ -39,6 +39,7 @@ internal sealed partial class CoordinatorGrain(
     private readonly Dictionary<Guid, TaskCompletionSource> _waiting = [];
     private readonly CancellationTokenSource _stopping = new();
     private readonly StepClock _clock = new();
+    private ReplicaKey? _key;
     private CoordinatorProtocol? _protocol;
     private Scheduler? _scheduler;
     private ReplicaRecord? _record;
@@ -46,7 +47,7 @@ internal sealed partial class CoordinatorGrain(
     private long _totalBytes;
     private TaskCompletionSource<string?>? _loaded;
 
-    private ReplicaKey Key => ReplicaKey.Parse(this.GetPrimaryKeyString());
+    private ReplicaKey Key => _key ??= ReplicaKey.Parse(this.GetPrimaryKeyString());
 
     /// <inheritdoc/>
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
@@ -269,7 +270,7 @@ internal sealed partial class CoordinatorGrain(
         async Task<string?> LoadSiloAsync(SiloAddress silo, IEnumerable<PlanStage> stages)
         {
             var request = new LoadRequest(silo, record);
-            foreach (PartKey part in stages.SelectMany(Parts))
+            foreach (PartKey part in stages.SelectMany(stage => PartKey.OfStage(Key, stage)))
             {
                 if (await LoadPartAsync(part, request) is { } error) return error;
             }
@@ -294,13 +295,6 @@ internal sealed partial class CoordinatorGrain(
             LoadReply reply = await load;
             if (!reply.Moved) return reply.Error;
         }
-    }
-
-    private IEnumerable<PartKey> Parts(PlanStage stage)
-    {
-        if (stage.Embedding) yield return new PartKey(Key, PartKind.Embedding);
-        for (int layer = stage.FirstLayer; layer < stage.EndLayer; layer++) yield return new PartKey(Key, PartKind.Layer, layer);
-        if (stage.Head) yield return new PartKey(Key, PartKind.Head);
     }
 
     /// <summary>The first load failed: nothing is left behind.</summary>
@@ -337,9 +331,15 @@ internal sealed partial class CoordinatorGrain(
         {
             long started = Stopwatch.GetTimestamp();
             StageRefusal? refusal = await FirstLayer(_stages[0]).Execute(new StepMessage(batch, 0, null));
-            if (refusal is null) _clock.Observe(batch, Stopwatch.GetElapsedTime(started));
-            if (refusal is null) _protocol!.StepReturned(batch.Epoch, batch.Number);
-            else _protocol!.StepFailed(batch.Epoch, batch.Number, refusal);
+            if (refusal is null)
+            {
+                _clock.Observe(batch, Stopwatch.GetElapsedTime(started));
+                _protocol!.StepReturned(batch.Epoch, batch.Number);
+            }
+            else
+            {
+                _protocol!.StepFailed(batch.Epoch, batch.Number, refusal);
+            }
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {

@@ -48,11 +48,6 @@ internal static class ReplicaPlanner
     private static long WeightBytes(PlanStage stage, ModelFolder folder, TensorType? weightType)
     {
         var none = new KvCacheOptions(0);
-        var replica = default(ReplicaKey);
-        long bytes = stage.Embedding ? PartBytes.Of(new PartKey(replica, PartKind.Embedding), folder, none, weightType) : 0;
-        bytes += stage.Head ? PartBytes.Of(new PartKey(replica, PartKind.Head), folder, none, weightType) : 0;
-        for (int layer = stage.FirstLayer; layer < stage.EndLayer; layer++)
-            bytes += PartBytes.Of(new PartKey(replica, PartKind.Layer, layer), folder, none, weightType);
-        return bytes;
+        return PartKey.OfStage(default, stage).Sum(part => PartBytes.Of(part, folder, none, weightType));
     }
 }

@@ -103,7 +103,17 @@ public sealed class EmbeddedCluster : IAsyncDisposable
                 silo.AddDistributedGpt(device, store, storage);
             });
             IHost host = builder.Build();
-            await host.StartAsync(cancellationToken);
+            try
+            {
+                await host.StartAsync(cancellationToken);
+            }
+            catch
+            {
+                // A silo that did not start cannot be stopped like the others.
+                host.Dispose();
+                throw;
+            }
+
             silos.Add(host);
         }
     }

@@ -13,7 +13,7 @@ internal static class SiloHosting
         IServiceCollection services = silo.Services;
         services.AddSingleton(device);
         services.AddSingleton(options);
-        services.AddSingleton(provider => new SiloStore(device, options));
+        services.AddSingleton<SiloStore>();
         services.AddSingleton<FingerprintCache>();
         services.AddSingleton<SiloAgents>();
         services.AddSingleton<RecordStore>();

@@ -5,12 +5,4 @@ namespace DistributedGpt.Cluster;
 /// <summary>A device of this process: its math and its lane, shared by all silos in the process.</summary>
 /// <param name="Backend">The math.</param>
 /// <param name="Lane">Where it runs.</param>
-public sealed record ComputeDevice(IComputeBackend Backend, ComputeLane Lane) : IDisposable
-{
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        Lane.Dispose();
-        Backend.Dispose();
-    }
-}
+public sealed record ComputeDevice(IComputeBackend Backend, ComputeLane Lane);

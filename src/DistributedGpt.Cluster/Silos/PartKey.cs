@@ -1,4 +1,5 @@
 using System.Globalization;
+using DistributedGpt.Engine;
 
 namespace DistributedGpt.Cluster;
 
@@ -16,6 +17,14 @@ public readonly record struct PartKey(
 {
     /// <summary>The grain's key.</summary>
     public string GrainKey => string.Create(CultureInfo.InvariantCulture, $"{Replica}/{Layer}/{Shard}");
+
+    /// <summary>The parts that a plan gives to a stage, in the order in which a step goes through them.</summary>
+    public static IEnumerable<PartKey> OfStage(ReplicaKey replica, PlanStage stage)
+    {
+        if (stage.Embedding) yield return new PartKey(replica, PartKind.Embedding);
+        for (int layer = stage.FirstLayer; layer < stage.EndLayer; layer++) yield return new PartKey(replica, PartKind.Layer, layer);
+        if (stage.Head) yield return new PartKey(replica, PartKind.Head);
+    }
 
     /// <summary>Reads a grain's key.</summary>
     /// <exception cref="FormatException">The text is not of the form <c>model/replica/layer/shard</c>.</exception>

@@ -46,12 +46,6 @@ internal sealed class ReplicaStore(ComputeDevice device)
         return step.Output;
     }
 
-    /// <summary>What the stage runs under the present epoch; null before its first Attach.</summary>
-    public StageSpec? FindStage(int index)
-    {
-        lock (_gate) return _stages.GetValueOrDefault(index)?.Spec;
-    }
-
     /// <summary>Drops all parts. Runs in the lane, or after it has stopped.</summary>
     /// <returns>The bytes that they occupied.</returns>
     public long Release()

@@ -63,7 +63,11 @@ internal sealed class SiloStore(ComputeDevice device, SiloStoreOptions options) 
     public void Dispose()
     {
         foreach (ReplicaStore replica in _replicas.Values) replica.Release();
-        foreach (Lazy<ModelFolder> folder in _folders.Values) folder.Value.Dispose();
+        foreach (Lazy<ModelFolder> folder in _folders.Values)
+        {
+            // One that could not be opened has no value, and asking for it would throw again.
+            if (folder.IsValueCreated) folder.Value.Dispose();
+        }
     }
 
     private LoadedPart Load(PartKey key, ReplicaRecord record, ReplicaStore replica)

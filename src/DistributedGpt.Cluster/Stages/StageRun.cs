@@ -15,16 +15,10 @@ internal sealed class StageRun
     public StageRun(StageSpec spec, IReadOnlyDictionary<PartKey, LoadedPart> parts)
     {
         Spec = spec;
-        PlanStage stage = spec.Stage;
-        var layers = new LoadedPart[stage.LayerCount];
-        for (int i = 0; i < layers.Length; i++) layers[i] = Part(new PartKey(spec.Replica, PartKind.Layer, stage.FirstLayer + i));
-        LoadedPart? embedding = stage.Embedding ? Part(new PartKey(spec.Replica, PartKind.Embedding)) : null;
-        LoadedPart? head = stage.Head ? Part(new PartKey(spec.Replica, PartKind.Head)) : null;
-
-        _embedding = (IEmbeddingRuntime?)embedding?.Runtime;
-        _layers = Array.ConvertAll(layers, part => (ILayerRuntime)part.Runtime);
-        Head = (IHeadRuntime?)head?.Runtime;
-        _parts = [.. embedding is null ? [] : new[] { embedding }, .. layers, .. head is null ? [] : new[] { head }];
+        _parts = [.. PartKey.OfStage(spec.Replica, spec.Stage).Select(Part)];
+        _embedding = _parts[0].Runtime as IEmbeddingRuntime;
+        _layers = [.. _parts.Select(part => part.Runtime).OfType<ILayerRuntime>()];
+        Head = _parts[^1].Runtime as IHeadRuntime;
         Incarnations = Array.ConvertAll(_parts, part => part.Incarnation);
 
         LoadedPart Part(PartKey key) => parts.TryGetValue(key, out LoadedPart? part)

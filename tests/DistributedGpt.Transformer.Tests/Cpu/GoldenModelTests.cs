@@ -10,9 +10,7 @@ public sealed class GoldenModelTests
 {
     private const float Tolerance = 2e-4f;
 
-    public static TheoryData<string> Folders => new(
-        "gpt2", "gpt2-scaled-inverse-bf16", "llama", "llama-biases-f16", "llama-linear-old-spelling", "llama-mha-tied-bf16-sharded",
-        "llama3-head-dim", "llama3-old-spelling-bf16", "mistral", "qwen2", "qwen2-tied-bf16", "qwen3", "qwen3-tied-bf16-old-spelling");
+    public static TheoryData<string> Folders => new(TestData.SupportedGoldens);
 
     [Theory]
     [MemberData(nameof(Folders))]
