@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using DistributedGpt.Models;
 
@@ -6,8 +7,10 @@ namespace DistributedGpt.Transformer.Tests;
 /// <summary>Random weights of any shape, every tensor its own; biases and norms are random too.</summary>
 internal sealed unsafe class RandomWeights(ModelConfig config, int seed = 1) : IModelWeights
 {
+    // Pinning holds an array in place but not alive, and a view is only an address: it may be read after these weights are gone.
+    private static readonly ConcurrentBag<Array> Arrays = [];
+
     private readonly Dictionary<(int, int), TensorView> _tensors = [];
-    private readonly List<Array> _arrays = [];
     private readonly Random _random = new(seed);
 
     public string Source => $"random {seed}";
@@ -82,7 +85,7 @@ internal sealed unsafe class RandomWeights(ModelConfig config, int seed = 1) : I
     {
         T[] values = GC.AllocateUninitializedArray<T>(count, pinned: true);
         for (int i = 0; i < count; i++) values[i] = next();
-        _arrays.Add(values);
+        Arrays.Add(values);
         return values;
     }
 

@@ -68,6 +68,10 @@ public sealed unsafe class PackedMatrixTests
         }
 
         Assert.Throws<ArgumentOutOfRangeException>(() => matrix.CopyRow(46, null));
+
+        // Pinning holds the arrays in place but not alive, and the views are only addresses.
+        GC.KeepAlive(first);
+        GC.KeepAlive(second);
     }
 
     [Theory]
