@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using DistributedGpt.Client;
 using DistributedGpt.Engine;
 using DistributedGpt.Models;
 using DistributedGpt.Transformer;
@@ -64,7 +65,7 @@ public static class CommandLine
     {
         RequestRefusedException { Param: { } param } refused when refused.Message.StartsWith(param, StringComparison.Ordinal) =>
             "--" + param.Replace('_', '-').Replace("-ids", "-id", StringComparison.Ordinal) + refused.Message[param.Length..],
-        RequestRefusedException or ModelFormatException or TorchUnavailableException or InputException or InvalidDataException => exception.Message,
+        RequestRefusedException or GenerationFailedException or ModelFormatException or TorchUnavailableException or InputException or InvalidDataException => exception.Message,
         ArgumentException or IOException or UnauthorizedAccessException => exception.Message,
         AggregateException { InnerExceptions: [{ } inner] } => Describe(inner),
         _ => null,

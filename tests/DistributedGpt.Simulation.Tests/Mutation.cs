@@ -43,4 +43,7 @@ public enum Mutation
 
     /// <summary>A coordinator made anew takes what one stage holds for what all hold.</summary>
     AdoptFromOneStage,
+
+    /// <summary>A step whose call was lost counts as one that threw.</summary>
+    BlameLostCalls,
 }

@@ -9,6 +9,7 @@ internal sealed class Simulation
     private readonly SimulatedSilo[] _silos;
     private readonly SimulatedClient[] _clients;
     private readonly Dictionary<Guid, GenerateRequest> _requests;
+    private readonly Dictionary<SequenceId, int> _threw = [];
     private readonly List<SimulatedCoordinator> _coordinators = [];
     private SimulatedCoordinator? _current;
     private double _noneBefore;
@@ -61,6 +62,16 @@ internal sealed class Simulation
         while (Time.Now < SimulationCase.FaultsEnd && Time.Step(SimulationCase.FaultsEnd)) ;
         Settle();
         CheckBlocks();
+    }
+
+    /// <summary>Whether a step throws in a stage: because of what is in it, or for once.</summary>
+    public bool Throws(StepBatch batch, int stage)
+    {
+        bool poisoned = Case.Poison is { } poison && poison.IsIn(batch, stage);
+        if (poisoned) Counts.Poisoned++;
+        else if (!Network.Chance(Case.Throws) || batch.Sequences.Any(rows => _threw.GetValueOrDefault(rows.Id) >= SimulationCase.MostThrows)) return false;
+        foreach (StepSequence rows in batch.Sequences) _threw[rows.Id] = _threw.GetValueOrDefault(rows.Id) + 1;
+        return true;
     }
 
     /// <summary>Carries a step into a stage.</summary>
@@ -128,16 +139,29 @@ internal sealed class Simulation
         foreach ((GenerateRequest request, int client, _) in Case.Requests)
         {
             SimulatedClient reader = _clients[client];
+            if (reader.WasGivenUp(request.Id)) CheckGivenUp(request, reader);
             for (int completion = 0; completion < request.Completions; completion++)
             {
                 var id = new SequenceId(request.Id, completion);
                 IReadOnlyList<TokenEvent> text = reader.Received(id);
                 Counts.Tokens += text.Count;
                 Oracle.Check(Case, request, completion, text);
-                if (!reader.WasCancelled(request.Id) && (text.Count == 0 || text[^1].FinishReason == FinishReason.None))
+                if (!reader.WasCancelled(request.Id) && !reader.WasGivenUp(request.Id) && (text.Count == 0 || text[^1].FinishReason == FinishReason.None))
                     throw new SimulationFailure($"{id}: {text.Count} of {request.MaxTokens} tokens at {Time.Now:f0} ms, {reader.Ledger(request.Id)?.State}");
             }
         }
+    }
+
+    /// <summary>Only what cannot be computed is given up, and only at the place that cannot be computed.</summary>
+    private void CheckGivenUp(GenerateRequest request, SimulatedClient reader)
+    {
+        Counts.GivenUp++;
+        if (Case.Poison is not { } poison || poison.Request != request.Id) throw new SimulationFailure($"{request.Id} was given up, although it can be computed");
+
+        // Of several completions the first error ends all, whatever the others have read by then.
+        int tokens = reader.Received(new SequenceId(request.Id, 0)).Count;
+        if (request.Completions == 1 && tokens != poison.MostTokens(request))
+            throw new SimulationFailure($"{request.Id} was given up after {tokens} tokens, {poison.MostTokens(request)} can be had");
     }
 
     /// <summary>Lets everything that is on its way arrive, and the silent subscriptions be dropped.</summary>

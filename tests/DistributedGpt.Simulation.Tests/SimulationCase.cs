@@ -9,6 +9,9 @@ internal sealed class SimulationCase
     /// <summary>By then every request must have ended.</summary>
     public const double Limit = 60_000;
 
+    /// <summary>Fewer than make a coordinator give a request up.</summary>
+    public const int MostThrows = 2;
+
     public SimulationCase(int seed, Mutation mutation)
     {
         (Seed, Mutation) = (seed, mutation);
@@ -66,6 +69,13 @@ internal sealed class SimulationCase
             Requests[i] = (request, random.Next(Clients), random.NextDouble() * 300);
         }
 
+        if (random.Next(4) == 0)
+        {
+            (GenerateRequest poisonous, _, _) = Requests[random.Next(Requests.Length)];
+            int position = random.Next(poisonous.PromptIds.Length + poisonous.MaxTokens);
+            Poison = new Poison(poisonous.Id, position, random.Next(Stages));
+        }
+
         Blocks = (longest + StepBatch.BlockSize - 1) / StepBatch.BlockSize + random.Next(0, 8);
         Scheduling = new SchedulerOptions
         {
@@ -102,6 +112,9 @@ internal sealed class SimulationCase
     /// <summary>The requests, each with its client and the time when it comes.</summary>
     public (GenerateRequest Request, int Client, double Start)[] Requests { get; }
 
+    /// <summary>A request that cannot be computed to its end, if there is one.</summary>
+    public Poison? Poison { get; }
+
     /// <summary>The connection breaks under a call: its caller sees an exception, received or not.</summary>
     public double Breaks { get; }
 
@@ -111,7 +124,7 @@ internal sealed class SimulationCase
     /// <summary>A call is received twice.</summary>
     public double Duplicates { get; }
 
-    /// <summary>A step throws half-way through a stage.</summary>
+    /// <summary>A step throws half-way through a stage, and will not the next time; no sequence meets that more than <see cref="MostThrows"/> times.</summary>
     public double Throws { get; }
 
     /// <summary>A client loses a token on the way from the batch to the ledger.</summary>

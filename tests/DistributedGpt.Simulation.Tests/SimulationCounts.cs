@@ -3,7 +3,7 @@ namespace DistributedGpt.Simulation.Tests;
 /// <summary>How often what happened, to see that the simulator goes where it should.</summary>
 internal sealed class SimulationCounts
 {
-    public long Events, Broken, Doubled, LostReplies, Threw, Hung, Epochs, Steps, Held, Duplicates, Refused, Fenced, Coordinators, Adopted,
+    public long Events, Broken, Doubled, LostReplies, Threw, Poisoned, GivenUp, Hung, Epochs, Steps, Held, Duplicates, Refused, Fenced, Coordinators, Adopted,
         Reloads, Submissions, Gaps, Stale, Cancelled, Vanished, BlocksChecked, RowsSaved, Preemptions, Tokens;
 
     public void Add(SimulationCounts other)

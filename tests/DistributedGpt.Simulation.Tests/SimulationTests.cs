@@ -52,6 +52,7 @@ public sealed class SimulationTests(ITestOutputHelper output)
     [InlineData(Mutation.NoAcknowledgement)]
     [InlineData(Mutation.SameSession)]
     [InlineData(Mutation.AdoptFromOneStage)]
+    [InlineData(Mutation.BlameLostCalls)]
     public void Clusters_WithARuleBroken_Fail(Mutation mutation)
     {
         const int most = 20_000;

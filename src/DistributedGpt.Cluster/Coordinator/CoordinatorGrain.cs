@@ -338,6 +338,7 @@ internal sealed partial class CoordinatorGrain(
             }
             else
             {
+                if (refusal.Reason == RefusalReason.Threw) LogStepThrew(Key, batch.Epoch, batch.Number, batch.Sequences.Length, refusal.Detail);
                 _protocol!.StepFailed(batch.Epoch, batch.Number, refusal);
             }
         }
@@ -389,6 +390,9 @@ internal sealed partial class CoordinatorGrain(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Replica}: step {Number} of epoch {Epoch} failed")]
     private partial void LogStepFailed(Exception exception, ReplicaKey replica, long epoch, int number);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Replica}: step {Number} of epoch {Epoch}, with {Sequences} sequences, threw: {Detail}")]
+    private partial void LogStepThrew(ReplicaKey replica, long epoch, int number, int sequences, string? detail);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Replica}: a call of the coordinator failed")]
     private partial void LogCommandFailed(Exception exception, ReplicaKey replica);

@@ -38,15 +38,20 @@ public sealed class EmbeddedCluster : IAsyncDisposable
     /// <param name="progress">Told how much is loaded, about ten times a second.</param>
     /// <param name="cancellationToken">Stops the start; nothing is left running.</param>
     /// <exception cref="ModelFormatException">The model folder cannot be used, or does not fit in memory; the message has the numbers.</exception>
-    public static async Task<EmbeddedCluster> StartAsync(
-        EmbeddedClusterOptions options, IProgress<LoadProgress>? progress = null, CancellationToken cancellationToken = default)
+    public static Task<EmbeddedCluster> StartAsync(
+        EmbeddedClusterOptions options, IProgress<LoadProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        StartAsync(options, () => ComputeBackends.Create(options.Device, options.Threads, options.WeightType), progress, cancellationToken);
+
+    /// <summary>The same with another backend than the options say.</summary>
+    internal static async Task<EmbeddedCluster> StartAsync(
+        EmbeddedClusterOptions options, Func<IComputeBackend> backend, IProgress<LoadProgress>? progress, CancellationToken cancellationToken)
     {
         string path = Path.GetFullPath(options.ModelPath);
 
         // A folder that cannot be used is refused before anything is started.
         ModelFolder.Open(path).Dispose();
 
-        var device = new ComputeDevice(ComputeBackends.Create(options.Device, options.Threads, options.WeightType), new ComputeLane(options.Device));
+        var device = new ComputeDevice(backend(), new ComputeLane(options.Device));
         List<IHost> silos = [];
         try
         {

@@ -125,7 +125,7 @@ internal sealed class ReplicaStore(ComputeDevice device)
         {
             List<StageStep> dropped = [];
             _protocol.Failed(stage, dropped);
-            step.Fail(e);
+            step.Complete(new StageOutput(Refusal: new StageRefusal(RefusalReason.Threw, _protocol.Epoch, e.ToString())));
             FailDropped(dropped);
         }
     }

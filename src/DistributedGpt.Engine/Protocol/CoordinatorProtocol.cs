@@ -13,7 +13,8 @@ namespace DistributedGpt.Engine;
 /// <para>
 /// Phases: <see cref="CoordinatorState"/>. Raising: a higher epoch is written to the replica's record. Attaching: every stage is
 /// told, and answers when nothing older runs there. Running: as many steps in flight as the plan has stages. Whatever goes wrong
-/// with a step or an Attach leads back to Raising: there is one way of recovery. Requests are accepted in every phase.
+/// with a step or an Attach leads back to Raising: there is one way of recovery. Requests are accepted in every phase. A step that
+/// threw in a stage counts against its sequences (<see cref="Scheduler.Fail"/>); what is lost on the way counts against nobody.
 /// </para>
 /// <para>
 /// Invariants: a step is scheduled only when all stages have attached under the current epoch and nothing has failed since.
@@ -182,12 +183,7 @@ public sealed class CoordinatorProtocol
             foreach (TokenEvent token in _scheduler.Complete(oldest.Batch.Number, sampled)) Hand(token);
         }
 
-        foreach ((Guid id, Subscription subscription) in _subscriptions)
-        {
-            if (subscription.HasNews) _commands.Enqueue(new Deliver(id));
-            subscription.HasNews = false;
-        }
-
+        Announce();
         Schedule();
     }
 
@@ -211,7 +207,18 @@ public sealed class CoordinatorProtocol
     /// <param name="refusal">A stage's refusal, where that was the reason.</param>
     public void StepFailed(long epoch, int number, StageRefusal? refusal)
     {
-        if (!IsFencedBy(refusal) && Find(epoch, number) is { Tokens: null }) Recover();
+        if (IsFencedBy(refusal) || Find(epoch, number) is not { Tokens: null }) return;
+        if (refusal is not { Reason: RefusalReason.Threw })
+        {
+            Recover();
+            return;
+        }
+
+        foreach (TokenEvent end in _scheduler.Fail(number)) Hand(end);
+        Announce();
+
+        // Without a pause: the bound on a request's attempts keeps a failure that stays from spinning.
+        RaiseNow();
     }
 
     /// <summary>A timer has elapsed.</summary>
@@ -289,6 +296,16 @@ public sealed class CoordinatorProtocol
             if (!subscription.Buffer.Contains(token.Sequence.Request)) continue;
             subscription.Buffer.Add(token);
             subscription.HasNews = true;
+        }
+    }
+
+    /// <summary>Tells the subscriptions for which there is something new.</summary>
+    private void Announce()
+    {
+        foreach ((Guid id, Subscription subscription) in _subscriptions)
+        {
+            if (subscription.HasNews) _commands.Enqueue(new Deliver(id));
+            subscription.HasNews = false;
         }
     }
 

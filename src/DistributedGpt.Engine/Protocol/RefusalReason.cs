@@ -11,4 +11,10 @@ public enum RefusalReason
 
     /// <summary>An earlier step of this epoch failed in the stage, so its cache has holes until the next Attach.</summary>
     Failed,
+
+    /// <summary>
+    /// This step threw in the stage's own computation. Of all that can go wrong with a step only this speaks against what is in
+    /// it; a lost call, activation or silo does not.
+    /// </summary>
+    Threw,
 }

@@ -119,7 +119,7 @@ public sealed class StreamLedger
             return LedgerVerdict.Gap;
         }
 
-        ids.Add(token.Id);
+        if (token.FinishReason != FinishReason.Error) ids.Add(token.Id);
         _finish[completion] = token.FinishReason;
         if (!_finish.Contains(FinishReason.None)) State = StreamState.Finished;
         return LedgerVerdict.Accepted;

@@ -11,4 +11,7 @@ public enum FinishReason
 
     /// <summary>The limit of tokens or the context was reached.</summary>
     Length,
+
+    /// <summary>The steps that were to compute its next token threw, again and again: the request was given up.</summary>
+    Error,
 }

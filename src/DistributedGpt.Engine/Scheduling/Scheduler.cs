@@ -18,6 +18,9 @@ namespace DistributedGpt.Engine;
 /// <para><b>After a failed step</b> <see cref="Reset"/> forgets what is in flight: sequences go on from the positions that are
 /// certain. A coordinator made anew starts with an empty scheduler, the blocks that all stages hold (<see cref="AdoptCache"/>), and
 /// the requests as clients submit them again.</para>
+/// <para><b>After a step that threw</b> (<see cref="Fail"/>) any of its sequences may be the reason: each is a suspect and gets steps of
+/// its own, until one of them completes, or so many have thrown that its request is given up. So a request that cannot be computed
+/// ends with an error and takes nobody with it.</para>
 /// </summary>
 public sealed class Scheduler
 {
@@ -46,6 +49,7 @@ public sealed class Scheduler
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxRunning, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.QueueLimit, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxInFlight, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxAttempts, 1);
         _options = options;
         _pool = pool;
         _hasher = hasher;
@@ -57,6 +61,8 @@ public sealed class Scheduler
 
     /// <summary>Steps in flight.</summary>
     public int StepsInFlight => _inFlight.Count;
+
+    private bool MayAdmit => !_admissionBlocked && _running.Count < _options.MaxRunning;
 
     /// <summary>Whether a request is neither finished nor cancelled.</summary>
     public bool Contains(Guid request) => _groups.ContainsKey(request);
@@ -138,9 +144,12 @@ public sealed class Scheduler
     public StepBatch? Schedule(long epoch, int number)
     {
         if (_inFlight.Count >= _options.MaxInFlight) return null;
-        TakeDecodes();
-        TakePrompts();
-        Admit();
+        if (!TryTakeSuspect())
+        {
+            TakeDecodes();
+            TakePrompts();
+            Admit();
+        }
         if (_step.Build(epoch, number) is not { } step) return null;
         _inFlight.Enqueue(step);
         _steps++;
@@ -170,6 +179,7 @@ public sealed class Scheduler
             StepSequence rows = step.Batch.Sequences[i];
             SampledToken? token = rows.Sampling is null ? null : tokens[next++];
             sequence.StepsInFlight--;
+            sequence.FailedAttempts = 0;
             sequence.Computed = rows.Length;
             if (sequence.State == SequenceState.Finished)
             {
@@ -180,6 +190,26 @@ public sealed class Scheduler
             if (token is not null) events.Add(Append(sequence, token));
         }
         return events;
+    }
+
+    /// <summary>A step in flight threw: its sequences are suspects from now on. It stays in flight until <see cref="Reset"/>.</summary>
+    /// <param name="number">The step's number.</param>
+    /// <returns>The ends of the completions of requests that are given up.</returns>
+    public IReadOnlyList<TokenEvent> Fail(int number)
+    {
+        var ends = new List<TokenEvent>();
+        ScheduledStep failed = _inFlight.First(step => step.Batch.Number == number);
+        foreach (Sequence sequence in failed.Sequences)
+        {
+            if (sequence.State == SequenceState.Finished || ++sequence.FailedAttempts < _options.MaxAttempts) continue;
+            foreach (Sequence each in sequence.Group.Sequences)
+            {
+                if (each.State != SequenceState.Finished)
+                    ends.Add(new TokenEvent(each.Id, each.Length, -1, null, FinishReason.Error, IsStopToken: true));
+            }
+            Cancel(sequence.Request.Id);
+        }
+        return ends;
     }
 
     /// <summary>Forgets the steps in flight, and that the head has any sampler's state: a new epoch begins.</summary>
@@ -212,6 +242,23 @@ public sealed class Scheduler
         _pool.ForgetUnused();
     }
 
+    /// <summary>Takes a suspect, if one can be taken, as the only sequence of the step.</summary>
+    private bool TryTakeSuspect()
+    {
+        Sequence? suspect = _running.Find(sequence => sequence.IsSuspect && sequence.Remaining > 0);
+        if (suspect is not null)
+        {
+            if (!Reserve(suspect)) return false;
+        }
+        else if (_waiting.Min is { IsSuspect: true } first && MayAdmit && TryAdmit(first))
+        {
+            suspect = first;
+        }
+        if (suspect is null) return false;
+        _step.Add(suspect, Math.Min(suspect.Remaining, _step.Room));
+        return true;
+    }
+
     private void TakeDecodes()
     {
         int decoding = 0;
@@ -220,7 +267,7 @@ public sealed class Scheduler
         {
             if (!sequence.IsDecoding) continue;
             decoding++;
-            if (sequence.StepsInFlight == 0) _candidates.Add(sequence);
+            if (sequence.StepsInFlight == 0 && !sequence.IsSuspect) _candidates.Add(sequence);
         }
         int left = (decoding + _options.MaxInFlight - 1) / _options.MaxInFlight;
         foreach (Sequence sequence in _candidates)
@@ -238,24 +285,20 @@ public sealed class Scheduler
         for (int i = 0; i < _running.Count && _step.Room > 0; i++)
         {
             Sequence sequence = _running[i];
-            if (!sequence.IsDecoding && sequence.Remaining > 0) _step.Add(sequence, Math.Min(sequence.Remaining, _step.Room));
+            if (!sequence.IsDecoding && !sequence.IsSuspect && sequence.Remaining > 0) _step.Add(sequence, Math.Min(sequence.Remaining, _step.Room));
         }
     }
 
     private void Admit()
     {
-        while (!_admissionBlocked && _step.Room > 0 && _running.Count < _options.MaxRunning && _waiting.Min is { } sequence)
-        {
-            if (!TryAdmit(sequence))
-            {
-                _admissionBlocked = true;
-                return;
-            }
+        while (MayAdmit && _step.Room > 0 && _waiting.Min is { IsSuspect: false } sequence && TryAdmit(sequence))
             _step.Add(sequence, Math.Min(sequence.Remaining, _step.Room));
-        }
     }
 
-    /// <summary>Gives the sequence blocks for all of its tokens, cached ones first, and leaves the running ones a block each to grow.</summary>
+    /// <summary>
+    /// Gives the sequence blocks for all of its tokens, cached ones first, and leaves the running ones a block each to grow. Where that
+    /// cannot be, nobody is admitted until something has changed.
+    /// </summary>
     private bool TryAdmit(Sequence sequence)
     {
         var table = new int[Sequence.BlocksFor(sequence.Length)];
@@ -264,6 +307,7 @@ public sealed class Scheduler
         if (_pool.AvailableCount < table.Length - shared + _running.Count)
         {
             while (shared > 0) _pool.Release(table[--shared]);
+            _admissionBlocked = true;
             return false;
         }
         for (int i = shared; i < table.Length; i++) table[i] = _pool.Allocate();

@@ -21,6 +21,9 @@ public sealed record SchedulerOptions
     /// <summary>Token ids are below this.</summary>
     public required int VocabularySize { get; init; }
 
+    /// <summary>A request is given up when so many steps in a row that named one of its sequences threw.</summary>
+    public int MaxAttempts { get; init; } = 3;
+
     /// <summary>Steps in flight at a time: the number of pipeline stages.</summary>
     public int MaxInFlight { get; init; } = 1;
 }

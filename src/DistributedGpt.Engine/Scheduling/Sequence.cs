@@ -50,6 +50,9 @@ public sealed class Sequence
     /// <summary>Steps in flight that name this sequence.</summary>
     public int StepsInFlight { get; internal set; }
 
+    /// <summary>Steps that named this sequence and threw since the last one that completed. While it is not 0, the sequence runs alone.</summary>
+    public int FailedAttempts { get; internal set; }
+
     /// <summary>Where it is in its life.</summary>
     public SequenceState State { get; internal set; }
 
@@ -66,6 +69,9 @@ public sealed class Sequence
 
     /// <summary>All but the last known token are certain: from here on each step is one row and yields one token.</summary>
     internal bool IsDecoding => Computed >= Length - 1;
+
+    /// <summary>A step that named it threw, and none has completed since.</summary>
+    internal bool IsSuspect => FailedAttempts > 0;
 
     /// <summary>The head keeps this sequence's sampler state up to the rows scheduled.</summary>
     internal bool HeadHasState { get; set; }

@@ -24,6 +24,10 @@ internal sealed class GenerationService(IInferenceClient client, RunningRequests
             StatusCode code = e.Code == RequestRefusedException.QueueFull ? StatusCode.ResourceExhausted : StatusCode.InvalidArgument;
             throw new RpcException(new Status(code, e.Message));
         }
+        catch (GenerationFailedException e)
+        {
+            throw new RpcException(new Status(StatusCode.Internal, e.Message));
+        }
     }
 
     private async Task GenerateAsync(

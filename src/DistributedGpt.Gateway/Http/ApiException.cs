@@ -1,3 +1,4 @@
+using DistributedGpt.Client;
 using DistributedGpt.Engine;
 using Microsoft.AspNetCore.Http;
 
@@ -11,6 +12,9 @@ namespace DistributedGpt.Gateway;
 /// <param name="code">The error's short name.</param>
 internal sealed class ApiException(int status, string message, string type, string? param = null, string? code = null) : Exception(message)
 {
+    /// <summary>The code where the model threw on a request: it would again.</summary>
+    public const string GenerationFailed = "generation_failed";
+
     public int Status => status;
 
     public string Type => type;
@@ -38,6 +42,7 @@ internal sealed class ApiException(int status, string message, string type, stri
         RequestRefusedException { Code: RequestRefusedException.QueueFull } refused =>
             new(StatusCodes.Status429TooManyRequests, refused.Message, "rate_limit_error", refused.Param, refused.Code),
         RequestRefusedException refused => Invalid(refused.Param, refused.Message, refused.Code),
+        GenerationFailedException failed => new(StatusCodes.Status500InternalServerError, failed.Message, "server_error", null, GenerationFailed),
         BadHttpRequestException bad => new(bad.StatusCode, bad.Message, "invalid_request_error"),
         _ => new(StatusCodes.Status500InternalServerError, "The server failed to answer the request.", "server_error"),
     };

@@ -15,6 +15,9 @@ internal static class ErrorResponse
         context.Response.ContentType = "application/json";
         if (error.Status is StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable)
             context.Response.Headers.RetryAfter = "1";
+
+        // OpenAI's clients repeat every 5xx unless they are told not to.
+        if (error.Code == ApiException.GenerationFailed) context.Response.Headers["x-should-retry"] = "false";
         using (var json = new Utf8JsonWriter(context.Response.BodyWriter)) Write(json, error);
         await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
     }

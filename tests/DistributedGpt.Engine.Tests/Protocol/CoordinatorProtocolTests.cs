@@ -103,6 +103,43 @@ public sealed class CoordinatorProtocolTests
     }
 
     [Fact]
+    public void StepFailed_ThrewAgainAndAgain_EndsTheRequestAndServesTheNext()
+    {
+        Run();
+        _coordinator.StepFailed(5, 0, new StageRefusal(RefusalReason.Threw, 5));
+        Assert.Equal([new RaiseEpoch()], Commands());
+        Attach(6);
+        _coordinator.StepFailed(6, 0, new StageRefusal(RefusalReason.Threw, 6));
+        Attach(7);
+        Commands();
+        Assert.Empty(_coordinator.Next(Client, default).Entries);
+
+        _coordinator.StepFailed(7, 0, new StageRefusal(RefusalReason.Threw, 7));
+
+        Assert.Equal([new Deliver(Client), new RaiseEpoch()], Commands());
+        TokenEvent end = Assert.Single(_coordinator.Next(Client, default).Entries).Token;
+        Assert.Equal((FinishReason.Error, 3, true), (end.FinishReason, end.Position, end.IsStopToken));
+        _coordinator.Submit(_request with { Id = new Guid(8, 0, 0, new byte[8]) }, Client);
+        Attach(8);
+        Assert.Single(Commands().OfType<ExecuteStep>());
+    }
+
+    [Fact]
+    public void StepFailed_LostHoweverOften_GivesNobodyUp()
+    {
+        Run();
+        for (int epoch = 5; epoch < 50; epoch++)
+        {
+            _coordinator.StepFailed(epoch, 0, epoch % 2 == 0 ? null : new StageRefusal(RefusalReason.Incarnation, epoch));
+            _coordinator.TimerElapsed(Commands().OfType<StartTimer>().Single().Timer);
+            Attach(epoch + 1);
+            Assert.Single(Commands().OfType<ExecuteStep>());
+        }
+
+        Assert.Empty(_coordinator.Next(Client, default).Entries);
+    }
+
+    [Fact]
     public void StepFailed_ItsTokensHaveCome_ChangesNothing()
     {
         Run();

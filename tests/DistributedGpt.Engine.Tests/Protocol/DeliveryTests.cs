@@ -101,6 +101,23 @@ public sealed class DeliveryTests
     }
 
     [Fact]
+    public void Accept_Error_FinishesWithoutAnId()
+    {
+        var ledger = new StreamLedger(_request);
+        ledger.Submit();
+        ledger.Submitted(1, Session);
+        TokenEvent end = Token(1, FinishReason.Error) with { Id = -1 };
+        Assert.Equal(LedgerVerdict.Gap, ledger.Accept(new TokenEntry(1, end)));
+        ledger.Submit();
+        ledger.Accept(new TokenEntry(2, Token(0)));
+
+        Assert.Equal(LedgerVerdict.Accepted, ledger.Accept(new TokenEntry(2, end)));
+
+        Assert.Equal((StreamState.Finished, FinishReason.Error), (ledger.State, ledger.Finish(0)));
+        Assert.Equal([100], ledger.Delivered(0));
+    }
+
+    [Fact]
     public void Heard_OtherSessionOrSilenceOrFailedCall_SubmitsAgain()
     {
         var ledger = new StreamLedger(_request);

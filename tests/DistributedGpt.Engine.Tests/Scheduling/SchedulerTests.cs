@@ -33,6 +33,13 @@ public sealed class SchedulerTests
     private static IReadOnlyList<TokenEvent> Complete(Scheduler scheduler, StepBatch step, int id = 50) =>
         scheduler.Complete(step.Number, Tokens(step, id));
 
+    private static IReadOnlyList<TokenEvent> Throw(Scheduler scheduler, int number)
+    {
+        IReadOnlyList<TokenEvent> ends = scheduler.Fail(number);
+        scheduler.Reset();
+        return ends;
+    }
+
     private static (int Request, int First, int Count)[] Rows(StepBatch? step) =>
         [.. step!.Sequences.Select(rows => ((int)rows.Id.Request.ToByteArray()[0], rows.FirstPosition, rows.TokenIds.Length))];
 
@@ -401,6 +408,80 @@ public sealed class SchedulerTests
         Assert.Throws<ArgumentException>(() => scheduler.Complete(0, [token, token]));
         Assert.Throws<ArgumentException>(() => scheduler.Complete(0, [token with { Position = 4 }]));
         Assert.Single(scheduler.Complete(0, [token]));
+    }
+
+    [Fact]
+    public void Fail_StepOfSeveral_RunsEachAloneUntilItCompletes()
+    {
+        Scheduler scheduler = New();
+        scheduler.Add(Request(5));
+        scheduler.Add(Request(6));
+        Complete(scheduler, scheduler.Schedule(1, 0)!);
+        scheduler.Schedule(1, 1);
+        Assert.Empty(Throw(scheduler, 1));
+        scheduler.Add(Request(7));
+
+        StepBatch first = scheduler.Schedule(2, 0)!;
+        Complete(scheduler, first);
+        StepBatch second = scheduler.Schedule(2, 1)!;
+        Complete(scheduler, second);
+
+        Assert.Equal([(1, 5, 1)], Rows(first));
+        Assert.Equal([(2, 6, 1)], Rows(second));
+        Assert.Equal([(1, 6, 1), (2, 7, 1), (3, 0, 7)], Rows(scheduler.Schedule(2, 2)));
+    }
+
+    [Fact]
+    public void Fail_ThriceInARow_EndsThatRequestAlone()
+    {
+        Scheduler scheduler = New();
+        scheduler.Add(Request(5));
+        scheduler.Add(Request(6) with { Completions = 2 });
+        Complete(scheduler, scheduler.Schedule(1, 0)!);
+        scheduler.Schedule(1, 1);
+        Throw(scheduler, 1);
+        Complete(scheduler, scheduler.Schedule(2, 0)!);
+        Assert.Equal([(2, 6, 1)], Rows(scheduler.Schedule(2, 1)));
+        Assert.Empty(Throw(scheduler, 1));
+        Assert.Equal([(2, 6, 1)], Rows(scheduler.Schedule(3, 0)));
+
+        IReadOnlyList<TokenEvent> ends = Throw(scheduler, 0);
+
+        Guid request = new(2, 0, 0, new byte[8]);
+        Assert.Equal(
+            [new TokenEvent(new SequenceId(request, 0), 7, -1, null, FinishReason.Error, true), new TokenEvent(new SequenceId(request, 1), 7, -1, null, FinishReason.Error, true)],
+            ends);
+        Assert.False(scheduler.Contains(request));
+        Assert.Equal([(1, 6, 1)], Rows(scheduler.Schedule(4, 0)));
+        Assert.Equal(1, scheduler.Status.BlocksInUse);
+    }
+
+    [Fact]
+    public void Fail_AStepCompletedBetween_CountsAnew()
+    {
+        Scheduler scheduler = New();
+        scheduler.Add(Request(5));
+        for (int epoch = 1; epoch < 5; epoch++)
+        {
+            scheduler.Schedule(epoch, 0);
+            Assert.Empty(Throw(scheduler, 0));
+            scheduler.Schedule(epoch, 0);
+            Assert.Empty(Throw(scheduler, 0));
+            Complete(scheduler, scheduler.Schedule(epoch, 0)!);
+        }
+    }
+
+    [Fact]
+    public void Fail_CancelledMeanwhile_EndsNothing()
+    {
+        Scheduler scheduler = New(Options with { MaxAttempts = 1 });
+        GenerateRequest request = Request(5);
+        scheduler.Add(request);
+        scheduler.Schedule(1, 0);
+        scheduler.Cancel(request.Id);
+
+        Assert.Empty(Throw(scheduler, 0));
+        Assert.Equal(0, scheduler.Status.BlocksInUse);
     }
 
     [Fact]

@@ -13,6 +13,7 @@ internal sealed class ServingSimulation
     private readonly List<GenerateRequest> _requests = [];
     private readonly Dictionary<SequenceId, (List<int> Expected, List<int> Got, FinishReason Reason)> _texts = [];
     private readonly HashSet<Guid> _cancelled = [];
+    private readonly Dictionary<SequenceId, int> _threw = [];
     private readonly Queue<StepBatch> _sent = new();
     private readonly Queue<(StepBatch Step, SampledToken[] Tokens)> _ran = new();
     private readonly HashSet<Sequence> _seen = [];
@@ -100,9 +101,29 @@ internal sealed class ServingSimulation
     public bool Complete()
     {
         if (!_ran.TryDequeue(out (StepBatch Step, SampledToken[] Tokens) oldest)) return false;
+        foreach (StepSequence rows in oldest.Step.Sequences) _threw.Remove(rows.Id);
         foreach (TokenEvent token in _scheduler.Complete(oldest.Step.Number, oldest.Tokens)) Receive(token);
         Audit();
         return true;
+    }
+
+    /// <summary>The next step throws in the stage; a request is given up at its third throw in a row, and no other.</summary>
+    public void Throw()
+    {
+        if (!_sent.TryPeek(out StepBatch? step)) return;
+        foreach (StepSequence rows in step.Sequences) _threw[rows.Id] = _threw.GetValueOrDefault(rows.Id) + 1;
+        Guid[] expected = [.. step.Sequences.Where(rows => _threw[rows.Id] == _options.MaxAttempts).Select(rows => rows.Id.Request).Except(_cancelled)];
+        IReadOnlyList<TokenEvent> ends = _scheduler.Fail(step.Number);
+        Assert.Equal(expected, ends.Select(end => end.Sequence.Request).Distinct());
+        Assert.All(ends, end => Assert.Equal((FinishReason.Error, _texts[end.Sequence].Got.Count), (end.FinishReason, end.Position - Request(end).PromptIds.Length)));
+        Assert.All(ends, end => Assert.Equal(FinishReason.None, _texts[end.Sequence].Reason));
+        foreach (Guid request in expected)
+        {
+            Assert.False(_scheduler.Contains(request));
+            _cancelled.Add(request);
+        }
+
+        Reset();
     }
 
     /// <summary>A step failed: what is in flight is lost, run or not, and a new epoch begins.</summary>
@@ -132,6 +153,7 @@ internal sealed class ServingSimulation
         _scheduler = new Scheduler(_options, _pool, new BlockHasher("fake"));
         _scheduler.AdoptCache(_model.Hashes.Select(entry => (entry.Key, entry.Value)));
         _seen.Clear();
+        _threw.Clear();
         NewEpoch();
         foreach (GenerateRequest request in _requests)
         {
@@ -194,10 +216,12 @@ internal sealed class ServingSimulation
         Assert.Equal(known || !complete, _scheduler.Contains(request.Id));
     }
 
+    private GenerateRequest Request(TokenEvent token) => _requests.Find(request => request.Id == token.Sequence.Request)!;
+
     private void Receive(TokenEvent token)
     {
         Assert.DoesNotContain(token.Sequence.Request, _cancelled);
-        GenerateRequest request = _requests.Find(request => request.Id == token.Sequence.Request)!;
+        GenerateRequest request = Request(token);
         (List<int> expected, List<int> got, FinishReason reason) = _texts[token.Sequence];
         Assert.Equal(FinishReason.None, reason);
         Assert.Equal(request.PromptIds.Length + got.Count, token.Position);
@@ -215,6 +239,7 @@ internal sealed class ServingSimulation
         Assert.InRange(step.Sequences.Length, 1, _options.MaxSequencesPerStep);
         Assert.InRange(_scheduler.StepsInFlight, 1, _options.MaxInFlight);
         Assert.Equal(step.Sequences.Length, step.Sequences.Select(rows => rows.Id).Distinct().Count());
+        Assert.True(step.Sequences.Length == 1 || !step.Sequences.Any(rows => _threw.ContainsKey(rows.Id)), "A step that threw is not taken apart.");
         var expectedFills = new List<int>();
         foreach (StepSequence rows in step.Sequences)
         {

@@ -12,6 +12,7 @@ internal sealed class SimulatedClient
     private readonly Dictionary<Guid, int> _submissions = [];
     private readonly Dictionary<SequenceId, List<TokenEvent>> _received = [];
     private readonly HashSet<Guid> _cancelled = [];
+    private readonly HashSet<Guid> _givenUp = [];
     private SimulatedCoordinator? _coordinator;
     private double _lastAnswer;
     private double _pausedUntil;
@@ -30,6 +31,9 @@ internal sealed class SimulatedClient
     public int Open => _subscription.Count;
 
     public bool WasCancelled(Guid request) => _cancelled.Contains(request);
+
+    /// <summary>The cluster ended the request with an error.</summary>
+    public bool WasGivenUp(Guid request) => _givenUp.Contains(request);
 
     public StreamLedger? Ledger(Guid request) => _ledgers.GetValueOrDefault(request);
 
@@ -157,11 +161,24 @@ internal sealed class SimulatedClient
         _subscription.Receive(batch with { Entries = [.. entries] }, accepted, strangers);
         foreach (TokenEvent token in accepted)
         {
+            if (token.FinishReason == FinishReason.Error)
+            {
+                GiveUp(token.Sequence.Request);
+                continue;
+            }
+
             if (!_received.TryGetValue(token.Sequence, out List<TokenEvent>? tokens)) _received.Add(token.Sequence, tokens = []);
             tokens.Add(token);
         }
 
         foreach (Guid stranger in strangers) SendCancel(stranger);
+    }
+
+    private void GiveUp(Guid request)
+    {
+        if (!_givenUp.Add(request)) return;
+        _subscription.Remove(request);
+        SendCancel(request);
     }
 
     /// <summary>Counts what is remarkable about a token, and changes it where a rule is to be broken.</summary>

@@ -144,7 +144,11 @@ internal sealed class SimulatedCoordinator
                     _simulation.Counts.Steps++;
                     var step = new Call<bool>(
                         _ => Hear(() => _protocol.StepReturned(batch.Epoch, batch.Number)),
-                        refusal => Hear(() => _protocol.StepFailed(batch.Epoch, batch.Number, refusal)));
+                        refusal => Hear(() =>
+                        {
+                            if (_case.Mutation == Mutation.BlameLostCalls) refusal ??= new StageRefusal(RefusalReason.Threw, batch.Epoch);
+                            _protocol.StepFailed(batch.Epoch, batch.Number, refusal);
+                        }));
                     _simulation.Execute(batch, null, 0, this, step);
                     break;
                 case Deliver(Guid subscription):

@@ -102,7 +102,7 @@ internal sealed class SimulatedSilo
     {
         FakeStage stage = _stages[work.Stage];
         if (_case.Mutation == Mutation.NoBarrier) _mutated!.Began(work.Stage, work.Batch);
-        bool throws = guarded && _simulation.Network.Chance(_case.Throws);
+        bool throws = guarded && _simulation.Throws(work.Batch, work.Stage);
         double duration = 0.05 + _simulation.Random.NextDouble() * _case.StepTime;
         if (_simulation.Network.Chance(_case.Hangs))
         {
@@ -138,7 +138,7 @@ internal sealed class SimulatedSilo
 
     private void Throw(Work work)
     {
-        work.Call.Throw();
+        work.Call.Throw(new StageRefusal(RefusalReason.Threw, _protocol.Epoch));
         if (_case.Mutation == Mutation.IgnoreFailure)
         {
             if (_protocol.Finished(work.Stage) is { } next) _lane.AddFirst(() => Run(next));
