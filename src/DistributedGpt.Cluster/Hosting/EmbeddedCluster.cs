@@ -33,6 +33,9 @@ public sealed class EmbeddedCluster : IAsyncDisposable
     /// <summary>The grains, for tests and tools.</summary>
     internal IGrainFactory Grains => _silos[0].Services.GetRequiredService<IGrainFactory>();
 
+    /// <summary>The services of each silo, for tests and tools.</summary>
+    internal IReadOnlyList<IServiceProvider> Silos => [.. _silos.Select(silo => silo.Services)];
+
     /// <summary>Starts the silos and loads the model.</summary>
     /// <param name="options">What to start.</param>
     /// <param name="progress">Told how much is loaded, about ten times a second.</param>
