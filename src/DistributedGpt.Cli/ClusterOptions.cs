@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.RegularExpressions;
 using DistributedGpt.Cluster;
 using DistributedGpt.Models;
 using Microsoft.Extensions.Logging;
@@ -7,7 +6,7 @@ using Microsoft.Extensions.Logging;
 namespace DistributedGpt.Cli;
 
 /// <summary>The options of every command that starts a cluster in the process.</summary>
-internal sealed partial class ClusterOptions
+internal sealed class ClusterOptions
 {
     private readonly Option<string> _model = new("--model")
     {
@@ -19,11 +18,7 @@ internal sealed partial class ClusterOptions
         Description = "Silos in this process, over which the layers are spread. Default: 1.", HelpName = "N", CustomParser = Values.IntegerIn(1, 64),
     };
 
-    private readonly Option<string?> _device = new("--device")
-    {
-        Description = "What computes: cpu or cuda[:INDEX]. Default: cpu.", HelpName = "DEVICE",
-        CustomParser = result => DevicePattern().IsMatch(Values.Text(result)) ? Values.Text(result) : Values.Wrong<string>(result, "cpu or cuda[:INDEX]"),
-    };
+    private readonly Option<string?> _device = Values.Device();
 
     private readonly Option<int?> _threads = new("--threads")
     {
@@ -68,7 +63,4 @@ internal sealed partial class ClusterOptions
             _ => Values.Wrong<TensorType?>(result, "f32 or bf16"),
         },
     };
-
-    [GeneratedRegex(@"^(cpu|cuda(:\d{1,3})?)$")]
-    private static partial Regex DevicePattern();
 }

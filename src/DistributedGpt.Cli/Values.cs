@@ -1,10 +1,12 @@
+using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using System.Text.RegularExpressions;
 
 namespace DistributedGpt.Cli;
 
 /// <summary>Reads the values of options; what cannot be read is refused by the option's name.</summary>
-internal static class Values
+internal static partial class Values
 {
     /// <summary>A whole number.</summary>
     public static int? Integer(ArgumentResult result) =>
@@ -31,6 +33,14 @@ internal static class Values
             ? value
             : Wrong<T?>(result, "one of " + string.Join(", ", names));
 
+    /// <summary>The option that names what computes.</summary>
+    public static Option<string?> Device() => new("--device")
+    {
+        Description = "What computes: cpu or cuda[:INDEX]. Default: cpu.",
+        HelpName = "DEVICE",
+        CustomParser = result => DevicePattern().IsMatch(Text(result)) ? Text(result) : Wrong<string>(result, "cpu or cuda[:INDEX]"),
+    };
+
     /// <summary>Refuses the option's value.</summary>
     public static T? Wrong<T>(ArgumentResult result, string expected)
     {
@@ -41,4 +51,7 @@ internal static class Values
 
     /// <summary>The last value given.</summary>
     public static string Text(ArgumentResult result) => result.Tokens.Count > 0 ? result.Tokens[^1].Value : "";
+
+    [GeneratedRegex(@"^(cpu|cuda(:\d{1,3})?)$")]
+    private static partial Regex DevicePattern();
 }

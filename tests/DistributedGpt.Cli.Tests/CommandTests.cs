@@ -50,7 +50,7 @@ public sealed class CommandTests : IDisposable
     [Theory]
     [InlineData("train", "Option '--data' is required.")]
     [InlineData("train --data nowhere.txt --out {0}", "--data: there is no file nowhere.txt")]
-    [InlineData("train --data nowhere.txt --out {0} --layers 0", "Layers: expected at least 1, found 0")]
+    [InlineData("train --data nowhere.txt --out {0} --layers 0", "--layers: expected a whole number from 1 to 2147483647, found '0'")]
     public async Task Train_BadInput_IsOneLineOfError(string command, string expected) =>
         Assert.Equal(expected, (await Dgpt.RunAsync(string.Format(command, _folder).Split(' '))).RefusalLine());
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using DistributedGpt.Models;
 using DistributedGpt.Transformer;
 
 namespace DistributedGpt.Cli;
@@ -13,16 +14,17 @@ internal static class TrainCommand
         var data = new Option<string>("--data") { HelpName = "FILE", Description = "The text, UTF-8. The last 10 % are held out and only measured.", Required = true };
         var output = new Option<string>("--out") { HelpName = "DIR", Description = "The model folder to write.", Required = true };
         var resume = new Option<bool>("--resume") { Description = "Go on from the checkpoint in the folder, or from its weights." };
-        Option<int?> layers = Integer("--layers", $"Decoder layers. Default: {defaults.Layers}.");
-        Option<int?> hidden = Integer("--hidden", $"Width. Default: {defaults.Hidden}.");
-        Option<int?> heads = Integer("--heads", $"Attention heads. Default: {defaults.Heads}.");
-        Option<int?> context = Integer("--context", $"Context in tokens. Default: {defaults.Context}.");
-        Option<int?> vocabulary = Integer("--vocabulary", $"Entries of the tokenizer. Default: {defaults.Vocabulary}.");
-        Option<int?> steps = Integer("--steps", $"Steps. Default: {defaults.Steps}.");
-        Option<int?> batch = Integer("--batch", $"Sequences per step. Default: {defaults.Batch}.");
-        Option<int?> warmup = Integer("--warmup-steps", $"Steps in which the learning rate rises. Default: {defaults.WarmupSteps}.");
-        Option<int?> interval = Integer("--evaluation-interval", $"Steps between two evaluations. Default: {defaults.EvaluationInterval}.");
-        Option<int?> threads = Integer("--threads", "Threads. Default: one per core.");
+        Option<int?> layers = Integer("--layers", $"Decoder layers. Default: {defaults.Layers}.", 1);
+        Option<int?> hidden = Integer("--hidden", $"Width. Default: {defaults.Hidden}.", 1);
+        Option<int?> heads = Integer("--heads", $"Attention heads. Default: {defaults.Heads}.", 1);
+        Option<int?> context = Integer("--context", $"Context in tokens. Default: {defaults.Context}.", 2);
+        Option<int?> vocabulary = Integer("--vocabulary", $"Entries of the tokenizer. Default: {defaults.Vocabulary}.", BpeTrainer.SmallestVocabulary);
+        Option<int?> steps = Integer("--steps", $"Steps. Default: {defaults.Steps}.", 1);
+        Option<int?> batch = Integer("--batch", $"Sequences per step. Default: {defaults.Batch}.", 1);
+        Option<int?> warmup = Integer("--warmup-steps", $"Steps in which the learning rate rises. Default: {defaults.WarmupSteps}.", 0);
+        Option<int?> interval = Integer("--evaluation-interval", $"Steps between two evaluations. Default: {defaults.EvaluationInterval}.", 1);
+        Option<string?> device = Values.Device();
+        Option<int?> threads = Integer("--threads", "Threads. Default: one per core.", 1);
         Option<int?> seed = Integer("--seed", $"Seed of weights, order and dropout. Default: {defaults.Seed}.");
         Option<double?> rate = Number("--learning-rate", $"The highest learning rate. Default: {defaults.LearningRate}.");
         Option<double?> decay = Number("--weight-decay", $"Weight decay. Default: {defaults.WeightDecay}.");
@@ -31,7 +33,7 @@ internal static class TrainCommand
         Option<double?> mergeDropout = Number("--merge-dropout", $"Chance that a merge is left out (BPE-dropout). Default: {defaults.MergeDropout}.");
         var command = new Command("train", "Train a small GPT-2 on a text.")
         {
-            data, output, resume, layers, hidden, heads, context, vocabulary, steps, batch, warmup, interval, threads, seed, rate, decay, clip, dropout, mergeDropout,
+            data, output, resume, layers, hidden, heads, context, vocabulary, steps, batch, warmup, interval, device, threads, seed, rate, decay, clip, dropout, mergeDropout,
         };
         command.SetAction(result => RunAsync(
             result.GetRequiredValue(data),
@@ -48,6 +50,7 @@ internal static class TrainCommand
                 Batch = result.GetValue(batch) ?? defaults.Batch,
                 WarmupSteps = result.GetValue(warmup) ?? defaults.WarmupSteps,
                 EvaluationInterval = result.GetValue(interval) ?? defaults.EvaluationInterval,
+                Device = result.GetValue(device) ?? defaults.Device,
                 Threads = result.GetValue(threads) ?? defaults.Threads,
                 Seed = result.GetValue(seed) ?? defaults.Seed,
                 LearningRate = result.GetValue(rate) ?? defaults.LearningRate,
@@ -80,7 +83,8 @@ internal static class TrainCommand
         }
     }
 
-    private static Option<int?> Integer(string name, string description) => new(name) { HelpName = "N", Description = description, CustomParser = Values.Integer };
+    private static Option<int?> Integer(string name, string description, int minimum = int.MinValue) =>
+        new(name) { HelpName = "N", Description = description, CustomParser = Values.IntegerIn(minimum, int.MaxValue) };
 
     private static Option<double?> Number(string name, string description) => new(name) { HelpName = "X", Description = description, CustomParser = Values.Number };
 

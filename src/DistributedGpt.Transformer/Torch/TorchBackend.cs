@@ -31,24 +31,8 @@ public sealed class TorchBackend : IComputeBackend
     public TorchBackend(string device, TensorType? weightType = null, TorchLibraryOptions? library = null)
     {
         _weightType = weightType;
-        int index = ParseDevice(device);
-        string folder = TorchLibrary.Load(library ?? new());
-        if (index < 0)
-        {
-            _device = CPU;
-            Device = "cpu";
-            return;
-        }
-        if (!TryInitializeDeviceType(DeviceType.CUDA) || !cuda.is_available())
-        {
-            throw new TorchUnavailableException(
-                $"{device}: libtorch in {folder} finds no CUDA device. It takes an NVIDIA GPU with its driver (nvidia-smi lists it) and " +
-                $"a libtorch with CUDA: build with -p:TorchBackend=cuda, or let {TorchLibrary.FolderVariable} name one.");
-        }
-        if (index >= cuda.device_count())
-            throw new TorchUnavailableException($"{device}: there are {cuda.device_count()} CUDA devices, numbered from 0.");
-        _device = new Device(DeviceType.CUDA, index);
-        Device = $"cuda:{index}";
+        _device = TorchDevice.Open(device, library ?? new());
+        Device = _device.type == DeviceType.CUDA ? $"cuda:{_device.index}" : "cpu";
     }
 
     /// <inheritdoc/>
@@ -79,14 +63,5 @@ public sealed class TorchBackend : IComputeBackend
     {
         bool narrow = _device.type == DeviceType.CUDA && (_weightType ?? weights.Config.WeightType) == TensorType.BFloat16;
         return new(_device, narrow ? ScalarType.BFloat16 : ScalarType.Float32);
-    }
-
-    /// <summary>-1 for the CPU, otherwise the number of the CUDA device.</summary>
-    private static int ParseDevice(string device)
-    {
-        if (device == "cpu") return -1;
-        if (device == "cuda") return 0;
-        if (device.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(device.AsSpan(5), out int index) && index >= 0) return index;
-        throw new ArgumentException($"device: expected cpu or cuda[:index], found {device}", nameof(device));
     }
 }

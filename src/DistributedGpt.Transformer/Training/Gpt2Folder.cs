@@ -45,10 +45,11 @@ internal static class Gpt2Folder
             ["do_sample"] = true,
             ["temperature"] = 0.8,
         });
+        using Tensor host = values.cpu();
         string unfinished = Path.Combine(folder, WeightsFile + ".tmp");
         SafetensorsWriter.WriteBFloat16(unfinished, [.. parameters.Entries.Select(entry =>
         {
-            using Tensor view = Gpt2Parameters.View(values, entry).detach();
+            using Tensor view = Gpt2Parameters.View(host, entry).detach();
             return (entry.Name, entry.Shape, view.data<float>().ToArray());
         })]);
         File.Move(unfinished, Path.Combine(folder, WeightsFile), overwrite: true);

@@ -13,12 +13,13 @@ internal sealed class Gpt2Module : IDisposable
 
     private readonly TrainingOptions _options;
     private readonly Dictionary<string, Tensor> _parameters = [];
-    private readonly Generator _generator = new(0, CPU);
+    private readonly Generator _generator;
 
     /// <summary>Makes a module over <paramref name="values"/>, which stay the caller's.</summary>
     public Gpt2Module(TrainingOptions options, Gpt2Parameters parameters, Tensor values)
     {
         _options = options;
+        _generator = new(0, values.device);
         Gradients = zeros_like(values).DetachFromDisposeScope();
         foreach (Gpt2Parameters.Entry entry in parameters.Entries)
         {
@@ -86,7 +87,7 @@ internal sealed class Gpt2Module : IDisposable
     {
         if (!training || _options.Dropout == 0) return x;
         // With a generator of this module's own, for libtorch's is shared by all threads.
-        Tensor mask = empty(x.shape).bernoulli_(1 - _options.Dropout, _generator).mul_(1 / (1 - _options.Dropout));
+        Tensor mask = empty(x.shape, device: x.device).bernoulli_(1 - _options.Dropout, _generator).mul_(1 / (1 - _options.Dropout));
         return x * mask;
     }
 }

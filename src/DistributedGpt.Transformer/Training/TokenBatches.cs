@@ -4,59 +4,77 @@ namespace DistributedGpt.Transformer;
 
 /// <summary>
 /// The order in which a training sees its text: each epoch cuts it into tokens (anew, where merges are left out at random), cuts
-/// these into sequences from a random offset on, and shuffles them. Where it stands is <see cref="Position"/> alone.
+/// these into sequences from a random offset on, and shuffles them. Where it stands is <see cref="Position"/> alone; the next epoch
+/// is cut while this one is used.
 /// </summary>
 internal sealed class TokenBatches
 {
     private readonly BpeSegmenter _segmenter;
     private readonly string _text;
     private readonly TrainingOptions _options;
-    private int[] _tokens = [];
-    private int[] _starts = [];
+    private Epoch _epoch;
+    private Task<Epoch> _next;
 
     /// <summary>Goes on from <paramref name="position"/>.</summary>
+    /// <exception cref="ArgumentException">The text is shorter than a sequence.</exception>
     public TokenBatches(BpeSegmenter segmenter, string text, TrainingOptions options, DataPosition position)
     {
         _segmenter = segmenter;
         _text = text;
         _options = options;
         Position = position;
-        PrepareEpoch();
+        _epoch = Cut(position);
+        _next = CutNext();
     }
 
     /// <summary>Where the next batch begins.</summary>
     public DataPosition Position { get; private set; }
 
     /// <summary>
-    /// The sequences <c>[batch, context + 1]</c> of step <paramref name="step"/>: every token but the last is an input, every one
-    /// but the first a target.
+    /// The sequences <c>[batch, context + 1]</c> of the next step: every token but the last is an input, every one but the first a
+    /// target.
     /// </summary>
-    public int[][] Next(int step)
+    public int[][] Next()
     {
         int[][] batch = new int[_options.Batch][];
         for (int i = 0; i < batch.Length; i++)
         {
-            if (Position.Sequence == _starts.Length)
+            if (Position.Sequence == _epoch.Starts.Length)
             {
-                Position = new(Position.Epoch + 1, step, 0);
-                PrepareEpoch();
+                Position = Following;
+                _epoch = _next.GetAwaiter().GetResult();
+                _next = CutNext();
             }
-            batch[i] = _tokens.AsSpan(_starts[Position.Sequence], _options.Context + 1).ToArray();
+            batch[i] = _epoch.Tokens.AsSpan(_epoch.Starts[Position.Sequence], _options.Context + 1).ToArray();
             Position = Position with { Sequence = Position.Sequence + 1 };
         }
         return batch;
     }
 
-    private void PrepareEpoch()
+    private DataPosition Following => new(Position.Epoch + 1, Position.FirstSequence + _epoch.Starts.Length, 0);
+
+    private Task<Epoch> CutNext()
     {
-        Random random = new(unchecked(_options.Seed * 1_000_003 + Position.Epoch * 7919));
-        double left = 1 - Position.FirstStep / (double)_options.Steps;
-        double dropout = _options.MergeDropout * Math.Clamp(left / 0.25, 0, 1);
-        _tokens = _segmenter.Encode(_text, dropout, random);
-        int spare = _tokens.Length - _options.Context - 1;
-        if (spare < 0) throw new ArgumentException($"the text for training has {_tokens.Length} tokens, fewer than one sequence of {_options.Context + 1}");
-        int offset = random.Next(Math.Min(spare, _options.Context) + 1);
-        _starts = [.. Enumerable.Range(0, (spare - offset) / _options.Context + 1).Select(i => offset + i * _options.Context)];
-        random.Shuffle(_starts);
+        DataPosition following = Following;
+        return Task.Run(() => Cut(following));
     }
+
+    private Epoch Cut(DataPosition position)
+    {
+        Random random = new(unchecked(_options.Seed * 1_000_003 + position.Epoch * 7919));
+        double left = 1 - position.FirstSequence / ((double)_options.Steps * _options.Batch);
+        double dropout = _options.MergeDropout * Math.Clamp(left / 0.25, 0, 1);
+        int[] tokens = _segmenter.Encode(_text, dropout, random);
+        int spare = tokens.Length - _options.Context - 1;
+        if (spare < 0) throw new ArgumentException($"the text for training has {tokens.Length} tokens, fewer than one sequence of {_options.Context + 1}");
+        int offset = random.Next(Math.Min(spare, _options.Context) + 1);
+        int[] starts = [.. Enumerable.Range(0, (spare - offset) / _options.Context + 1).Select(i => offset + i * _options.Context)];
+        random.Shuffle(starts);
+        return new(tokens, starts);
+    }
+
+    /// <summary>The text once.</summary>
+    /// <param name="Tokens">Its tokens.</param>
+    /// <param name="Starts">Where the sequences start, in the order in which they are used.</param>
+    private sealed record Epoch(int[] Tokens, int[] Starts);
 }

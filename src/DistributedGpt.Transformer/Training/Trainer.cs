@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using DistributedGpt.Models;
+using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 
@@ -21,6 +22,8 @@ public sealed class Trainer
 
     private readonly TrainingOptions _options;
     private readonly string _output;
+    // Taken by Run: what names a device uses libtorch, which must be loaded before.
+    private Device _device = null!;
 
     /// <summary>Prepares a training into the folder <paramref name="output"/>.</summary>
     /// <exception cref="ArgumentException">An option is out of its range.</exception>
@@ -36,12 +39,14 @@ public sealed class Trainer
     /// <summary>Trains on <paramref name="text"/>, or goes on.</summary>
     /// <exception cref="ArgumentException">The text is too short.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled; a checkpoint has been written.</exception>
-    /// <exception cref="TorchUnavailableException">libtorch does not load.</exception>
+    /// <exception cref="TorchUnavailableException">libtorch does not load, or has no such device.</exception>
     /// <exception cref="ModelFormatException">What is to be resumed is another model.</exception>
     /// <exception cref="InvalidDataException">The checkpoint to be resumed is of another model.</exception>
     public TrainingResult Run(string text, IProgress<TrainingProgress>? progress = null, CancellationToken cancellation = default)
     {
-        TorchLibrary.Load(new() { Threads = 1 });
+        _device = TorchDevice.Open(_options.Device, new() { Threads = 1 });
+        // Products by tensor cores: a training needs no more digits.
+        if (_device.type == DeviceType.CUDA) backends.cuda.matmul.allow_tf32 = true;
         TrainingText parts = TrainingText.Split(text);
         if (!_options.Resume) BpeTrainer.Train(parts.Training + parts.Selection, _options.Vocabulary, cancellation).Save(_output, _options.Context);
         BpeSegmenter segmenter = BpeSegmenter.Open(_output);
@@ -52,14 +57,18 @@ public sealed class Trainer
         Learn(parameters, state, parts, segmenter, progress, cancellation);
 
         // Measured on what the file holds.
-        using Tensor written = Gpt2Folder.Read(_output, parameters);
+        using Tensor read = Gpt2Folder.Read(_output, parameters), written = read.to(_device, copy: true);
         double heldOut = Evaluate(parameters, written, segmenter.Encode(parts.HeldOut), parts.HeldOut.Length);
         return new(parameters.Elements, state.Best, heldOut);
     }
 
-    private Tensor Start(Gpt2Parameters parameters) => _options.Resume && !File.Exists(StatePath)
-        ? Gpt2Folder.Read(_output, parameters)
-        : parameters.Initialize(_options.Layers, _options.Seed);
+    private int Workers => _device.type == DeviceType.CUDA ? 1 : Math.Min(_options.Threads, _options.Batch);
+
+    private Tensor Start(Gpt2Parameters parameters)
+    {
+        using Tensor start = _options.Resume && !File.Exists(StatePath) ? Gpt2Folder.Read(_output, parameters) : parameters.Initialize(_options.Layers, _options.Seed);
+        return start.to(_device, copy: true);
+    }
 
     private void Learn(Gpt2Parameters parameters, TrainingState state, TrainingText parts, BpeSegmenter segmenter,
         IProgress<TrainingProgress>? progress, CancellationToken cancellation)
@@ -68,7 +77,7 @@ public sealed class Trainer
         int[] selection = segmenter.Encode(parts.Selection);
         AdamW optimizer = new(parameters.MatrixElements, _options.WeightDecay, state.Mean, state.Square);
         CosineSchedule schedule = new(_options.LearningRate, _options.WarmupSteps, _options.Steps);
-        Gpt2Module[] modules = [.. Enumerable.Range(0, Math.Min(_options.Threads, _options.Batch)).Select(_ => new Gpt2Module(_options, parameters, state.Values))];
+        Gpt2Module[] modules = [.. Enumerable.Range(0, Workers).Select(_ => new Gpt2Module(_options, parameters, state.Values))];
         double lossSum = 0;
         int reported = state.Step;
         Stopwatch watch = Stopwatch.StartNew();
@@ -81,7 +90,7 @@ public sealed class Trainer
                     state.Save(StatePath);
                     cancellation.ThrowIfCancellationRequested();
                 }
-                lossSum += Accumulate(modules, batches.Next(state.Step), state.Step);
+                lossSum += Accumulate(modules, batches.Next(), state.Step);
                 Update(state, modules[0].Gradients, optimizer, schedule);
                 state.Position = batches.Position;
                 bool evaluates = state.Step % _options.EvaluationInterval == 0 || state.Step == _options.Steps;
@@ -154,7 +163,7 @@ public sealed class Trainer
     {
         int[] sequence = [0, .. tokens];
         int windows = (tokens.Length + _options.Context - 1) / _options.Context;
-        double[] sums = new double[Math.Max(1, Math.Min(_options.Threads, windows))];
+        double[] sums = new double[Math.Max(1, Math.Min(Workers, windows))];
         InParallel(sums.Length, worker =>
         {
             using Gpt2Module module = new(_options, parameters, values);
@@ -172,11 +181,11 @@ public sealed class Trainer
         return sums.Sum() / characters;
     }
 
-    private static (Tensor Inputs, Tensor Targets) Split(int[][] sequences)
+    private (Tensor Inputs, Tensor Targets) Split(int[][] sequences)
     {
         int length = sequences[0].Length;
         long[] flat = [.. sequences.SelectMany(sequence => sequence).Select(id => (long)id)];
-        Tensor tokens = tensor(flat, [sequences.Length, length]);
+        Tensor tokens = tensor(flat, [sequences.Length, length]).to(_device);
         return (tokens.narrow(1, 0, length - 1), tokens.narrow(1, 1, length - 1));
     }
 

@@ -50,7 +50,10 @@ public sealed record TrainingOptions
     /// <summary>Steps between two evaluations, each of which may write the model.</summary>
     public int EvaluationInterval { get; init; } = 100;
 
-    /// <summary>Threads, each with its share of a step's sequences.</summary>
+    /// <summary>What computes: <c>cpu</c> or <c>cuda[:index]</c>.</summary>
+    public string Device { get; init; } = "cpu";
+
+    /// <summary>Threads, each with its share of a step's sequences. A GPU takes whole steps from one.</summary>
     public int Threads { get; init; } = Environment.ProcessorCount;
 
     /// <summary>The seed of initial weights, order of the data and dropout. The same seed and threads give the same model.</summary>
@@ -66,6 +69,7 @@ public sealed record TrainingOptions
     /// <exception cref="ArgumentException">One is out of its range; the message names it.</exception>
     public void Validate()
     {
+        TorchDevice.Parse(Device);
         Require(Layers >= 1, nameof(Layers), Layers, "at least 1");
         Require(Hidden >= 1, nameof(Hidden), Hidden, "at least 1");
         Require(Heads >= 1 && Hidden % Heads == 0, nameof(Heads), Heads, $"a divisor of the hidden size {Hidden}");

@@ -5,8 +5,8 @@ namespace DistributedGpt.Transformer;
 /// <summary>What changes while a training runs, and the file that it goes on from. All tensors are flat and laid out alike.</summary>
 internal sealed class TrainingState : IDisposable
 {
-    private const ulong Magic = 0x3230_6e69_6172_7464; // "dtrain02"
-    private const int HeaderBytes = 40;
+    private const ulong Magic = 0x3330_6e69_6172_7464; // "dtrain03"
+    private const int HeaderBytes = 44;
 
     /// <summary>Starts with <paramref name="values"/>, which this state owns from now on.</summary>
     public TrainingState(Tensor values)
@@ -50,10 +50,14 @@ internal sealed class TrainingState : IDisposable
             writer.Write(Values.numel());
             writer.Write(Step);
             writer.Write(Position.Epoch);
-            writer.Write(Position.FirstStep);
+            writer.Write(Position.FirstSequence);
             writer.Write(Position.Sequence);
             writer.Write(Best);
-            foreach (Tensor tensor in Tensors) writer.Write(tensor.bytes);
+            foreach (Tensor tensor in Tensors)
+            {
+                using Tensor host = tensor.cpu();
+                writer.Write(host.bytes);
+            }
         }
         File.Move(unfinished, path, overwrite: true);
     }
@@ -70,9 +74,14 @@ internal sealed class TrainingState : IDisposable
                 $"{reader.BaseStream.Length} bytes; go on with the options that it was made with");
         }
         Step = reader.ReadInt32();
-        Position = new(reader.ReadInt32(), reader.ReadInt32(), reader.ReadInt32());
+        Position = new(reader.ReadInt32(), reader.ReadInt64(), reader.ReadInt32());
         Best = reader.ReadDouble();
-        foreach (Tensor tensor in Tensors) reader.BaseStream.ReadExactly(tensor.bytes);
+        foreach (Tensor tensor in Tensors)
+        {
+            using Tensor host = empty(tensor.shape);
+            reader.BaseStream.ReadExactly(host.bytes);
+            tensor.copy_(host);
+        }
     }
 
     /// <inheritdoc/>

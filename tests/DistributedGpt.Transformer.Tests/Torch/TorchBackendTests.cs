@@ -6,10 +6,15 @@ using TorchSharp;
 
 namespace DistributedGpt.Transformer.Tests;
 
-/// <summary>The libtorch backend, on the CPU, against Hugging Face transformers (tests/data/golden/README.md) and against the managed one.</summary>
+/// <summary>
+/// The libtorch backend against Hugging Face transformers (tests/data/golden/README.md) and against the managed one: on the CPU, or on
+/// the device that the environment variable DGPT_TEST_DEVICE names.
+/// </summary>
 public sealed class TorchBackendTests
 {
     private const float Tolerance = 2e-4f;
+
+    private static readonly string s_device = Environment.GetEnvironmentVariable("DGPT_TEST_DEVICE") ?? "cpu";
 
     public static TheoryData<string> Folders => GoldenModelTests.Folders;
 
@@ -21,7 +26,7 @@ public sealed class TorchBackendTests
         foreach (JsonElement expected in Cases(name))
         {
             int[] prompt = expected.GetProperty("prompt_ids").Deserialize<int[]>()!;
-            using CpuModel whole = new(Cpu(), folder), chunked = new(Cpu(), folder);
+            using CpuModel whole = new(Torch(), folder), chunked = new(Torch(), folder);
             int cut = prompt.Length / 3;
             chunked.Step(Rows.Of(prompt, 0, cut));
 
@@ -43,7 +48,7 @@ public sealed class TorchBackendTests
             List<int> ids = [.. expected.GetProperty("prompt_ids").Deserialize<int[]>()!];
             int promptLength = ids.Count, first = 0;
             int[] generated = expected.GetProperty("greedy_ids").Deserialize<int[]>()!;
-            using CpuModel model = new(Cpu(), folder);
+            using CpuModel model = new(Torch(), folder);
             while (ids.Count < promptLength + generated.Length)
             {
                 int length = ids.Count;
@@ -62,7 +67,7 @@ public sealed class TorchBackendTests
     {
         using ModelFolder folder = ModelFolder.Open(TestData.Find("golden", name));
         int[] a = Ids(40, 1), b = Ids(23, 2), c = Ids(61, 3);
-        using CpuModel torchModel = new(Cpu(), folder), managed = new(folder);
+        using CpuModel torchModel = new(Torch(), folder), managed = new(folder);
         foreach (CpuModel model in (CpuModel[])[torchModel, managed])
         {
             model.Step(Rows.Of(a, 0, 39, lane: 0), Rows.Of(b, 0, 5, lane: 1), Rows.Of(c, 0, 60, lane: 2));
@@ -80,7 +85,7 @@ public sealed class TorchBackendTests
     {
         using ModelFolder folder = ModelFolder.Open(TestData.Find("golden", "llama"));
         int[] ids = Ids(48, 1);
-        using CpuModel half = new(Cpu(), folder, TensorType.BFloat16), managed = new(folder, cacheType: TensorType.BFloat16);
+        using CpuModel half = new(Torch(), folder, TensorType.BFloat16), managed = new(folder, cacheType: TensorType.BFloat16);
 
         AssertNear(managed.Step(Rows.Of(ids, 0, 48))[^1], half.Step(Rows.Of(ids, 0, 48))[^1], 2e-2f);
     }
@@ -90,7 +95,7 @@ public sealed class TorchBackendTests
     {
         using ModelFolder folder = ModelFolder.Open(TestData.Find("golden", "qwen3"));
         int[] ids = Ids(64, 1);
-        using CpuModel model = new(Cpu(), folder);
+        using CpuModel model = new(Torch(), folder);
         SamplingOptions greedy = new() { IgnoreEos = true };
         model.Sample(Rows.Of(ids, 0, 30, sampling: greedy));
         long live = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
@@ -104,7 +109,7 @@ public sealed class TorchBackendTests
     [Fact]
     public void CopyFrom_HiddenStates_CopyToGivesThemBack()
     {
-        using TorchBackend backend = new("cpu");
+        using TorchBackend backend = Torch();
         using IHiddenStates x = backend.RentHiddenStates(2, 3);
         float[] values = [1, 2, 3, 4, 5, 6], copied = new float[6];
 
@@ -129,7 +134,7 @@ public sealed class TorchBackendTests
         Assert.StartsWith("cuda:99: ", exception.Message);
     }
 
-    private static TorchBackend Cpu() => new("cpu", library: new() { Threads = 1 });
+    private static TorchBackend Torch() => new(s_device, library: new() { Threads = 1 });
 
     private static int[] Ids(int count, int seed)
     {
