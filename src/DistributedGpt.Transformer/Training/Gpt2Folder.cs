@@ -32,7 +32,7 @@ internal static class Gpt2Folder
             ["scale_attn_by_inverse_layer_idx"] = false,
             ["resid_pdrop"] = options.Dropout,
             ["embd_pdrop"] = options.Dropout,
-            ["attn_pdrop"] = 0.0,
+            ["attn_pdrop"] = options.Dropout,
             ["tie_word_embeddings"] = true,
             ["bos_token_id"] = 0,
             ["eos_token_id"] = 0,

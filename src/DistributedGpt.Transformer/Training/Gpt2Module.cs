@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 
@@ -13,13 +14,14 @@ internal sealed class Gpt2Module : IDisposable
 
     private readonly TrainingOptions _options;
     private readonly Dictionary<string, Tensor> _parameters = [];
-    private readonly Generator _generator;
+    private readonly Generator? _generator;
 
     /// <summary>Makes a module over <paramref name="values"/>, which stay the caller's.</summary>
     public Gpt2Module(TrainingOptions options, Gpt2Parameters parameters, Tensor values)
     {
         _options = options;
-        _generator = new(0, values.device);
+        // Threads must not share libtorch's generator; a GPU has one thread, and TorchSharp makes no other generator for it.
+        _generator = values.device.type == DeviceType.CPU ? new(0, CPU) : null;
         Gradients = zeros_like(values).DetachFromDisposeScope();
         foreach (Gpt2Parameters.Entry entry in parameters.Entries)
         {
@@ -34,7 +36,11 @@ internal sealed class Gpt2Module : IDisposable
     public Tensor Gradients { get; }
 
     /// <summary>Starts the sequence of dropout masks that <paramref name="seed"/> names.</summary>
-    public void SeedDropout(ulong seed) => _generator.manual_seed((long)seed);
+    public void SeedDropout(ulong seed)
+    {
+        if (_generator is null) cuda.manual_seed((long)seed);
+        else _generator.manual_seed((long)seed);
+    }
 
     /// <summary>The logits <c>[batch, length, vocabulary]</c> after each token of <paramref name="tokens"/> <c>[batch, length]</c>.</summary>
     public Tensor Forward(Tensor tokens, bool training)
@@ -47,7 +53,7 @@ internal sealed class Gpt2Module : IDisposable
         for (int layer = 0; layer < _options.Layers; layer++)
         {
             string prefix = $"transformer.h.{layer}.";
-            x = x + Dropout(Attention(Norm(x, prefix + "ln_1"), prefix + "attn."), training);
+            x = x + Dropout(Attention(Norm(x, prefix + "ln_1"), prefix + "attn.", training), training);
             x = x + Dropout(Mlp(Norm(x, prefix + "ln_2"), prefix + "mlp."), training);
         }
         return Norm(x, "transformer.ln_f").matmul(embedding.t());
@@ -58,16 +64,27 @@ internal sealed class Gpt2Module : IDisposable
     {
         foreach (Tensor leaf in _parameters.Values) leaf.Dispose();
         Gradients.Dispose();
-        _generator.Dispose();
+        _generator?.Dispose();
     }
 
-    private Tensor Attention(Tensor x, string prefix)
+    private Tensor Attention(Tensor x, string prefix, bool training)
     {
         long batch = x.shape[0], length = x.shape[1];
         // [3, batch, heads, length, head_size]
         Tensor heads = Linear(x, prefix + "c_attn").view(batch, length, 3, _options.Heads, -1).permute(2, 0, 3, 1, 4);
-        Tensor attended = functional.scaled_dot_product_attention(heads[0], heads[1], heads[2], is_casual: true);
+        Tensor attended = training && _options.Dropout > 0
+            ? AttendWithDropout(heads[0], heads[1], heads[2])
+            : functional.scaled_dot_product_attention(heads[0], heads[1], heads[2], is_casual: true);
         return Linear(attended.transpose(1, 2).reshape(batch, length, _options.Hidden), prefix + "c_proj");
+    }
+
+    /// <summary>Causal attention, all <c>[batch, heads, length, head_size]</c>, written out because libtorch's own draws from the generator that threads share.</summary>
+    private Tensor AttendWithDropout(Tensor queries, Tensor keys, Tensor values)
+    {
+        long length = queries.shape[2];
+        using Tensor future = ones([length, length], ScalarType.Bool, queries.device).triu(1);
+        Tensor scores = (queries * (1 / Math.Sqrt(queries.shape[3]))).matmul(keys.transpose(2, 3)).masked_fill_(future, float.NegativeInfinity);
+        return Dropout(scores.softmax(-1), training: true).matmul(values);
     }
 
     private Tensor Mlp(Tensor x, string prefix) =>
@@ -86,7 +103,6 @@ internal sealed class Gpt2Module : IDisposable
     private Tensor Dropout(Tensor x, bool training)
     {
         if (!training || _options.Dropout == 0) return x;
-        // With a generator of this module's own, for libtorch's is shared by all threads.
         Tensor mask = empty(x.shape, device: x.device).bernoulli_(1 - _options.Dropout, _generator).mul_(1 / (1 - _options.Dropout));
         return x * mask;
     }

@@ -38,7 +38,7 @@ public sealed record TrainingOptions
     /// <summary>The gradient's norm is cut to this.</summary>
     public double GradientClip { get; init; } = 1;
 
-    /// <summary>The probability with which embeddings and the outputs of attention and MLP are zeroed.</summary>
+    /// <summary>The probability with which embeddings, attention weights and the outputs of attention and MLP are zeroed.</summary>
     public double Dropout { get; init; } = 0.2;
 
     /// <summary>

@@ -134,7 +134,7 @@ public sealed class TorchBackendTests
         Assert.StartsWith("cuda:99: ", exception.Message);
     }
 
-    private static TorchBackend Torch() => new(s_device, library: new() { Threads = 1 });
+    private static TorchBackend Torch() => new(s_device, TensorType.Float32, new() { Threads = 1 });
 
     private static int[] Ids(int count, int seed)
     {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text;
 using System.Text.Json;
 
@@ -6,13 +7,13 @@ namespace DistributedGpt.Models;
 /// <summary>
 /// Cuts a training text into the tokens of a <c>tokenizer.json</c> that <see cref="BpeTrainer"/> made, where asked with merges left
 /// out at random (BPE-dropout, Provilkov et al. 2020), which no tokenizer library offers with a seed. Without that the tokens are
-/// <see cref="Tokenizer"/>'s.
+/// <see cref="Tokenizer"/>'s. Thread-safe.
 /// </summary>
 public sealed class BpeSegmenter
 {
     private readonly int[] _byteIds = new int[256];
     private readonly Dictionary<(int Left, int Right), (int Rank, int Merged)> _merges = [];
-    private readonly Dictionary<string, int[]> _pieces = [];
+    private readonly ConcurrentDictionary<string, int[]> _pieces = new();
 
     private BpeSegmenter(JsonElement model)
     {
@@ -66,8 +67,7 @@ public sealed class BpeSegmenter
                 tokens.AddRange(Merge(piece, dropout, random));
                 continue;
             }
-            if (!_pieces.TryGetValue(piece, out int[]? known)) _pieces.Add(piece, known = Merge(piece, 0, random));
-            tokens.AddRange(known);
+            tokens.AddRange(_pieces.GetOrAdd(piece, static (piece, self) => self.Merge(piece, 0, Random.Shared), this));
         }
         return [.. tokens];
     }
