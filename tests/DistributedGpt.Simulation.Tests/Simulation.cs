@@ -53,6 +53,7 @@ internal sealed class Simulation
         Every(Case.ReloadEvery, Reload);
         Every(Case.CancelEvery, Cancel);
         Every(Case.PauseEvery, () => _clients[Random.Next(_clients.Length)].Pause(Random.NextDouble() * 1500));
+        Every(Case.StopEvery, Stop);
         Time.After(SimulationCase.FaultsEnd, () => Network.Calm = true);
 
         double lastStart = Case.Requests.Max(each => each.Start);
@@ -127,6 +128,12 @@ internal sealed class Simulation
         client.Vanish();
     }
 
+    private void Stop()
+    {
+        (GenerateRequest request, int client, _) = Case.Requests[Random.Next(Case.Requests.Length)];
+        _clients[client].Stop(new SequenceId(request.Id, Random.Next(request.Completions)));
+    }
+
     private void Reload()
     {
         Counts.Reloads++;
@@ -146,7 +153,7 @@ internal sealed class Simulation
                 IReadOnlyList<TokenEvent> text = reader.Received(id);
                 Counts.Tokens += text.Count;
                 Oracle.Check(Case, request, completion, text);
-                if (!reader.WasCancelled(request.Id) && !reader.WasGivenUp(request.Id) && (text.Count == 0 || text[^1].FinishReason == FinishReason.None))
+                if (!reader.WasCancelled(request.Id) && !reader.WasGivenUp(request.Id) && !reader.WasStopped(id) && (text.Count == 0 || text[^1].FinishReason == FinishReason.None))
                     throw new SimulationFailure($"{id}: {text.Count} of {request.MaxTokens} tokens at {Time.Now:f0} ms, {reader.Ledger(request.Id)?.State}");
             }
         }

@@ -37,6 +37,7 @@ internal sealed class SimulationCase
         ReloadEvery = Every(600);
         CancelEvery = Every(200);
         PauseEvery = Every(800);
+        StopEvery = Every(100);
         double Every(double mean) => random.Next(2) == 0 ? double.PositiveInfinity : mean * (0.3 + random.NextDouble());
 
         int[][] beginnings = [.. Enumerable.Range(0, 2).Select(_ => Ids(random, random.Next(16, 41)))];
@@ -149,6 +150,8 @@ internal sealed class SimulationCase
     public double CancelEvery { get; }
 
     public double PauseEvery { get; }
+
+    public double StopEvery { get; }
 
     public CoordinatorOptions Coordination { get; } = new()
     {

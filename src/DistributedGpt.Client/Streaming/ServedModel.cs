@@ -34,10 +34,16 @@ internal sealed class ServedModel(ModelInfo info, IModelGrain grain, Func<string
                     ? text.End(token.FinishReason)
                     : text.Push(new GeneratedToken(token.Id, token.Logprobs), token.FinishReason);
                 if (chunk is { Text: "", Tokens: [], Finish: FinishReason.None }) continue;
+                if (chunk.Finish != FinishReason.None)
+                {
+                    // Before the reader gets it, who may be slow: at a stop string the engine still computes.
+                    texts[completion] = null;
+                    if (--open == 0) subscription.Close(request.Id);
+                    else if (token.FinishReason == FinishReason.None) subscription.Stop(request.Id, completion);
+                }
+
                 yield return chunk;
-                if (chunk.Finish == FinishReason.None) continue;
-                texts[completion] = null;
-                if (--open == 0) yield break;
+                if (open == 0) yield break;
             }
         }
         finally

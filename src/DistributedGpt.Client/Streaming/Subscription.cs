@@ -72,6 +72,19 @@ internal sealed class Subscription : IAsyncDisposable
         _ = CancelAsync(request);
     }
 
+    /// <summary>Ends one of several completions of a request; what has ended is left alone.</summary>
+    public void Stop(Guid request, int completion)
+    {
+        StreamLedger? ledger;
+        lock (_gate)
+        {
+            ledger = _state.Find(request);
+            ledger?.Stop(completion);
+        }
+
+        if (ledger is not null) _ = SubmitAsync(ledger);
+    }
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {

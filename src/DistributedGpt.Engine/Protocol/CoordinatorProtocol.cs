@@ -136,7 +136,11 @@ public sealed class CoordinatorProtocol
     {
         if (State == CoordinatorState.Stopped) return null;
         Subscription to = Open(subscription);
-        if (!to.Buffer.Contains(request.Id) || !to.Buffer.Reopen(request))
+        if (to.Buffer.Contains(request.Id) && to.Buffer.Reopen(request))
+        {
+            _scheduler.Stop(request.Id, request.Stopped);
+        }
+        else
         {
             // New here, or it differs from what the client has, and what was delivered is never taken back.
             Cancel(request.Id);

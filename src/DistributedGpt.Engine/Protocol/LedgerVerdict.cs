@@ -6,7 +6,7 @@ public enum LedgerVerdict
     /// <summary>It is the completion's next token: pass it on.</summary>
     Accepted,
 
-    /// <summary>The client has it already.</summary>
+    /// <summary>The client has it already, or wants no more of the completion.</summary>
     Duplicate,
 
     /// <summary>It answers an older submission.</summary>

@@ -12,6 +12,7 @@ internal sealed class RequestStream
         Submission = request.Submission;
         _completions = new Completion[request.Completions];
         for (int i = 0; i < _completions.Length; i++) _completions[i] = new Completion(request, i);
+        Stop(request);
     }
 
     /// <summary>The latest submission.</summary>
@@ -34,6 +35,7 @@ internal sealed class RequestStream
 
         Submission = request.Submission;
         for (int i = 0; i < _completions.Length; i++) _completions[i].Sent = Delivered(request, i).Length;
+        Stop(request);
         return true;
     }
 
@@ -47,6 +49,11 @@ internal sealed class RequestStream
             for (; from.Sent < from.Length && entries.Count < limit; from.Sent++)
                 entries.Add(new TokenEntry(Submission, from.TokenAt(from.Sent)));
         }
+    }
+
+    private void Stop(GenerateRequest request)
+    {
+        foreach (int completion in request.Stopped) _completions[completion].Stop();
     }
 
     private static int[] Delivered(GenerateRequest request, int completion) =>
@@ -78,6 +85,13 @@ internal sealed class RequestStream
 
         public bool BeginsWith(int[] ids) =>
             ids.Length >= _first && ids.Length <= _ids.Count && CollectionsMarshal.AsSpan(_ids)[..ids.Length].SequenceEqual(ids);
+
+        /// <summary>The client has all that it wants.</summary>
+        public void Stop()
+        {
+            HasEnded = true;
+            Sent = Length;
+        }
 
         public void Add(TokenEvent token)
         {

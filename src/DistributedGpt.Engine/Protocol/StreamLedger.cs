@@ -9,7 +9,8 @@ namespace DistributedGpt.Engine;
 /// <para>
 /// Phases: <see cref="StreamState"/>. A submission is abandoned, and the request submitted again under the next number with all
 /// ids delivered so far, when its call failed, when the coordinator serves no more, when a token is missing, when no answer came
-/// for a while, or when the answers come from another session than the one that accepted it.
+/// for a while, when the answers come from another session than the one that accepted it, or when the client stops one of several
+/// completions.
 /// </para>
 /// <para>
 /// Invariants: the tokens of a completion are taken at contiguous positions, each once, and only under the latest number; the
@@ -25,6 +26,7 @@ public sealed class StreamLedger
     private readonly GenerateRequest _request;
     private readonly List<int>[] _delivered;
     private readonly FinishReason[] _finish;
+    private readonly List<int> _stopped = [];
     private int _submission;
     private DeliverySession _session;
 
@@ -63,7 +65,22 @@ public sealed class StreamLedger
         {
             Submission = ++_submission,
             Delivered = [.. _delivered.Select(ids => ids.ToArray())],
+            Stopped = [.. _stopped],
         };
+    }
+
+    /// <summary>
+    /// A completion has ended for the client, at a stop string: its further tokens are not taken, and the next submission says so,
+    /// that they are not computed either.
+    /// </summary>
+    /// <param name="completion">Its index; nothing happens where it has ended.</param>
+    public void Stop(int completion)
+    {
+        if (_finish[completion] != FinishReason.None) return;
+        _finish[completion] = FinishReason.Stop;
+        _stopped.Add(completion);
+        if (!_finish.Contains(FinishReason.None)) State = StreamState.Finished;
+        else if (State is StreamState.Submitting or StreamState.Streaming) State = StreamState.NeedsSubmit;
     }
 
     /// <summary>A coordinator has answered a submission.</summary>
@@ -112,7 +129,7 @@ public sealed class StreamLedger
         TokenEvent token = entry.Token;
         int completion = token.Sequence.Completion, index = token.Position - _request.PromptIds.Length;
         List<int> ids = _delivered[completion];
-        if (index < ids.Count) return LedgerVerdict.Duplicate;
+        if (index < ids.Count || _finish[completion] != FinishReason.None) return LedgerVerdict.Duplicate;
         if (index > ids.Count)
         {
             State = StreamState.NeedsSubmit;

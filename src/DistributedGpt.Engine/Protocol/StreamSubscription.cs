@@ -25,6 +25,10 @@ public sealed class StreamSubscription
     /// <param name="request">The request.</param>
     public bool Contains(Guid request) => _ledgers.ContainsKey(request);
 
+    /// <summary>The ledger of a request that has neither finished nor been refused or removed; else null.</summary>
+    /// <param name="request">The request.</param>
+    public StreamLedger? Find(Guid request) => _ledgers.GetValueOrDefault(request);
+
     /// <summary>The requests that are to be submitted now.</summary>
     public IEnumerable<StreamLedger> Due => _ledgers.Values.Where(ledger => ledger.State == StreamState.NeedsSubmit);
 

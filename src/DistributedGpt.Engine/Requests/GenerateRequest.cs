@@ -33,6 +33,9 @@ public sealed record GenerateRequest
     /// <summary>Cached blocks are shared only between requests with the same salt.</summary>
     [Id(7)] public string CacheSalt { get; init; } = "";
 
+    /// <summary>Completions that have ended for the client, at a stop string: nothing more is generated for them.</summary>
+    [Id(8)] public int[] Stopped { get; init; } = [];
+
     /// <summary>Whether a completion ends with its latest token.</summary>
     /// <param name="generated">Its length, that token included.</param>
     /// <param name="lastId">The token.</param>

@@ -29,6 +29,8 @@ internal static class RequestCheck
         CheckIds(request.PromptIds, "prompt", options.VocabularySize);
         if (request.Delivered.Length > request.Completions)
             throw new RequestRefusedException(InvalidValue, $"Tokens of {request.Delivered.Length} completions were delivered, the request has {request.Completions}.");
+        if (Array.Exists(request.Stopped, completion => (uint)completion >= (uint)request.Completions))
+            throw new RequestRefusedException(InvalidValue, $"A completion was stopped that is not one of the request's {request.Completions}.");
         foreach (int[] delivered in request.Delivered)
         {
             if (delivered.Length > request.MaxTokens)

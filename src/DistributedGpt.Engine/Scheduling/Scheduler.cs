@@ -94,7 +94,11 @@ public sealed class Scheduler
         RequestCheck.ThrowIfRefused(request, _options, _pool.Count);
         if (_groups.TryGetValue(request.Id, out SequenceGroup? known))
         {
-            if (!IsBehind(known, request)) return false;
+            if (!IsBehind(known, request))
+            {
+                Stop(request.Id, request.Stopped);
+                return false;
+            }
             Cancel(request.Id);
         }
         int waiting = _waiting.Count + _held;
@@ -110,6 +114,7 @@ public sealed class Scheduler
             var sequence = new Sequence(group, i, _nextOrder++, root, delivered);
             group.Sequences.Add(sequence);
             if (delivered.Length > 0) sequence.FinishReason = request.FinishAfter(delivered.Length, delivered[^1]);
+            if (request.Stopped.Contains(i)) sequence.FinishReason = FinishReason.Stop;
             if (sequence.FinishReason != FinishReason.None) sequence.State = SequenceState.Finished;
             else group.Held.Add(sequence);
         }
@@ -134,6 +139,24 @@ public sealed class Scheduler
         {
             if (sequence.State != SequenceState.Finished) End(sequence, FinishReason.None);
         }
+    }
+
+    /// <summary>Ends some completions of a request, as <see cref="Cancel"/> ends all of them.</summary>
+    public void Stop(Guid request, ReadOnlySpan<int> completions)
+    {
+        if (!_groups.TryGetValue(request, out SequenceGroup? group)) return;
+        foreach (int completion in completions)
+        {
+            Sequence sequence = group.Sequences[completion];
+            if (sequence.State == SequenceState.Finished) continue;
+            if (group.Held.Remove(sequence)) _held--;
+            End(sequence, FinishReason.Stop);
+            group.Unfinished--;
+        }
+        if (group.Unfinished == 0) _groups.Remove(request);
+
+        // The one that computed the prompt may be among them.
+        else if (group.Held.Count == group.Unfinished) LetWait(group, 1);
     }
 
     /// <summary>

@@ -260,6 +260,24 @@ public sealed class CoordinatorProtocolTests
     }
 
     [Fact]
+    public void Submit_AgainWithAStoppedCompletion_ComputesItNoFurther()
+    {
+        _coordinator.Start();
+        GenerateRequest request = _request with { Completions = 2 };
+        _coordinator.Submit(request, Client);
+        Attach(5);
+        Commands();
+        _coordinator.Completed(5, 0, [Token(3, 42), Token(3, 43) with { Sequence = new SequenceId(_request.Id, 1) }]);
+        Commands();
+
+        _coordinator.Submit(request with { Submission = 2, Delivered = [[42], [43]], Stopped = [0] }, Client);
+        _coordinator.StepFailed(5, 1, null);
+        Attach(6);
+
+        Assert.Equal(1, Assert.Single(Assert.Single(Commands().OfType<ExecuteStep>()).Batch.Sequences).Id.Completion);
+    }
+
+    [Fact]
     public void Submit_ImpossibleRequest_ThrowsTheRefusal() =>
         Assert.Throws<RequestRefusedException>(() => _coordinator.Submit(_request with { MaxTokens = 1000 }, Client));
 

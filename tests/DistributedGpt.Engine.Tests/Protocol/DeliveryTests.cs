@@ -101,6 +101,58 @@ public sealed class DeliveryTests
     }
 
     [Fact]
+    public void Stop_OneOfSeveralCompletions_SaysSoAndTakesNoMoreOfIt()
+    {
+        var ledger = new StreamLedger(_request with { Completions = 2 });
+        ledger.Submit();
+        ledger.Submitted(1, Session);
+        ledger.Accept(new TokenEntry(1, Token(0)));
+
+        ledger.Stop(0);
+
+        Assert.Equal((StreamState.NeedsSubmit, FinishReason.Stop), (ledger.State, ledger.Finish(0)));
+        Assert.Equal(LedgerVerdict.Duplicate, ledger.Accept(new TokenEntry(1, Token(1))));
+        GenerateRequest again = ledger.Submit();
+        Assert.Equal([0], again.Stopped);
+        Assert.Equal([100], again.Delivered[0]);
+        ledger.Submitted(2, Session);
+        ledger.Accept(new TokenEntry(2, Token(0, FinishReason.Length) with { Sequence = new SequenceId(_request.Id, 1) }));
+        Assert.Equal(StreamState.Finished, ledger.State);
+    }
+
+    [Fact]
+    public void Stop_WhileASubmissionIsUnderWay_SubmitsAgain()
+    {
+        var ledger = new StreamLedger(_request with { Completions = 2 });
+        ledger.Submit();
+        ledger.Stop(1);
+        ledger.Submitted(1, Session);
+        Assert.Equal(StreamState.NeedsSubmit, ledger.State);
+        Assert.Equal([1], ledger.Submit().Stopped);
+        ledger.Stop(0);
+        Assert.Equal(StreamState.Finished, ledger.State);
+    }
+
+    [Fact]
+    public void Reopen_StoppedCompletion_HandsOutNothingMoreOfIt()
+    {
+        GenerateRequest request = _request with { Completions = 2 };
+        TokenEvent other = Token(0, FinishReason.Stop) with { Sequence = new SequenceId(_request.Id, 1) };
+        _buffer.Open(request);
+        _buffer.Add(Token(0));
+        _buffer.Add(Token(1));
+
+        _buffer.Reopen(request with { Submission = 2, Delivered = [[100], []], Stopped = [0] });
+
+        Assert.Empty(_buffer.Next(default).Entries);
+        _buffer.Add(other);
+        TokenBatch last = _buffer.Next(default);
+        Assert.Equal([new TokenEntry(2, other)], last.Entries);
+        _buffer.Next(Ack(last));
+        Assert.False(_buffer.Contains(_request.Id));
+    }
+
+    [Fact]
     public void Accept_Error_FinishesWithoutAnId()
     {
         var ledger = new StreamLedger(_request);

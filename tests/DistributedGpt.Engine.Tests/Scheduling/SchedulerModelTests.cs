@@ -4,7 +4,7 @@ namespace DistributedGpt.Engine.Tests;
 
 public sealed class SchedulerModelTests
 {
-    private enum Kind { Submit, Again, Cancel, Schedule, Run, Complete, Reset, Throw, LoseCache, NewCoordinator }
+    private enum Kind { Submit, Again, Cancel, Stop, Schedule, Run, Complete, Reset, Throw, LoseCache, NewCoordinator }
 
     private static readonly int[][] Beginnings = [.. Enumerable.Range(0, 3).Select(k => Enumerable.Range(0, 48).Select(i => (i * (k + 3) + k) % FakeModel.Vocabulary).ToArray())];
 
@@ -48,7 +48,7 @@ public sealed class SchedulerModelTests
 
     private static readonly Gen<(Kind Kind, int Arg, GenerateRequest Request)> Moves = Gen.Select(
         Gen.Frequency(
-            (3, Gen.Const(Kind.Submit)), (2, Gen.Const(Kind.Again)), (2, Gen.Const(Kind.Cancel)), (30, Gen.Const(Kind.Schedule)),
+            (3, Gen.Const(Kind.Submit)), (2, Gen.Const(Kind.Again)), (2, Gen.Const(Kind.Cancel)), (3, Gen.Const(Kind.Stop)), (30, Gen.Const(Kind.Schedule)),
             (30, Gen.Const(Kind.Run)), (30, Gen.Const(Kind.Complete)), (2, Gen.Const(Kind.Reset)), (4, Gen.Const(Kind.Throw)), (1, Gen.Const(Kind.LoseCache)), (1, Gen.Const(Kind.NewCoordinator))),
         Gen.Int[0, 7],
         Requests);
@@ -69,6 +69,7 @@ public sealed class SchedulerModelTests
                 case Kind.Submit: simulation.Submit(request with { Id = new Guid(++number, 0, 0, new byte[8]) }); break;
                 case Kind.Again: simulation.SubmitAgain(arg, arg % 3); break;
                 case Kind.Cancel: simulation.Cancel(arg); break;
+                case Kind.Stop: simulation.Stop(arg, request.MaxTokens % 3); break;
                 case Kind.Schedule: simulation.Schedule(); break;
                 case Kind.Run: simulation.Run(); break;
                 case Kind.Complete: simulation.Complete(); break;

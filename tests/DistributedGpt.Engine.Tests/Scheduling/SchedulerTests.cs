@@ -411,6 +411,45 @@ public sealed class SchedulerTests
     }
 
     [Fact]
+    public void Stop_OneOfSeveralCompletions_ComputesTheOthersAlone()
+    {
+        Scheduler scheduler = New();
+        GenerateRequest request = Request(20) with { Completions = 3 };
+        scheduler.Add(request);
+        Complete(scheduler, scheduler.Schedule(1, 0)!);
+        Complete(scheduler, scheduler.Schedule(1, 1)!);
+
+        scheduler.Stop(request.Id, [1]);
+        Assert.Equal([0, 2], scheduler.Schedule(1, 2)!.Sequences.Select(rows => rows.Id.Completion));
+        scheduler.Stop(request.Id, [0, 1, 2]);
+
+        Assert.False(scheduler.Contains(request.Id));
+        scheduler.Reset();
+        Assert.Equal(0, scheduler.Status.BlocksInUse);
+    }
+
+    [Fact]
+    public void Stop_TheCompletionThatComputesThePrompt_LetsAnotherComputeIt()
+    {
+        Scheduler scheduler = New();
+        GenerateRequest request = Request(20) with { Completions = 2 };
+        scheduler.Add(request);
+
+        scheduler.Stop(request.Id, [0]);
+
+        Assert.Equal(1, Assert.Single(scheduler.Schedule(1, 0)!.Sequences).Id.Completion);
+    }
+
+    [Fact]
+    public void Add_StoppedCompletion_IsNotComputed()
+    {
+        Scheduler scheduler = New();
+        scheduler.Add(Request(5) with { Submission = 2, Completions = 3, Delivered = [[50], [51], [52]], Stopped = [0, 2] });
+
+        Assert.Equal(1, Assert.Single(scheduler.Schedule(1, 0)!.Sequences).Id.Completion);
+    }
+
+    [Fact]
     public void Fail_StepOfSeveral_RunsEachAloneUntilItCompletes()
     {
         Scheduler scheduler = New();

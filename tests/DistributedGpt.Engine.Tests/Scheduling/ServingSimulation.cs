@@ -13,6 +13,7 @@ internal sealed class ServingSimulation
     private readonly List<GenerateRequest> _requests = [];
     private readonly Dictionary<SequenceId, (List<int> Expected, List<int> Got, FinishReason Reason)> _texts = [];
     private readonly HashSet<Guid> _cancelled = [];
+    private readonly HashSet<SequenceId> _stopped = [];
     private readonly Dictionary<SequenceId, int> _threw = [];
     private readonly Queue<StepBatch> _sent = new();
     private readonly Queue<(StepBatch Step, SampledToken[] Tokens)> _ran = new();
@@ -70,6 +71,17 @@ internal sealed class ServingSimulation
         Audit();
     }
 
+    /// <summary>The client ends one completion of a request.</summary>
+    public void Stop(int index, int completion)
+    {
+        if (index >= _requests.Count || completion >= _requests[index].Completions) return;
+        GenerateRequest request = _requests[index];
+        _stopped.Add(new SequenceId(request.Id, completion));
+        _scheduler.Stop(request.Id, Stopped(request));
+        Assert.DoesNotContain(_scheduler.Running, sequence => _stopped.Contains(sequence.Id));
+        Audit();
+    }
+
     /// <summary>Asks for a step; returns false where there is none.</summary>
     public bool Schedule()
     {
@@ -112,10 +124,11 @@ internal sealed class ServingSimulation
     {
         if (!_sent.TryPeek(out StepBatch? step)) return;
         foreach (StepSequence rows in step.Sequences) _threw[rows.Id] = _threw.GetValueOrDefault(rows.Id) + 1;
-        Guid[] expected = [.. step.Sequences.Where(rows => _threw[rows.Id] == _options.MaxAttempts).Select(rows => rows.Id.Request).Except(_cancelled)];
+        Guid[] expected = [.. step.Sequences.Where(rows => _threw[rows.Id] == _options.MaxAttempts).Select(rows => rows.Id).Except(_stopped).Select(id => id.Request).Except(_cancelled)];
         IReadOnlyList<TokenEvent> ends = _scheduler.Fail(step.Number);
         Assert.Equal(expected, ends.Select(end => end.Sequence.Request).Distinct());
         Assert.All(ends, end => Assert.Equal((FinishReason.Error, _texts[end.Sequence].Got.Count), (end.FinishReason, end.Position - Request(end).PromptIds.Length)));
+        Assert.All(ends, end => Assert.DoesNotContain(end.Sequence, _stopped));
         Assert.All(ends, end => Assert.Equal(FinishReason.None, _texts[end.Sequence].Reason));
         foreach (Guid request in expected)
         {
@@ -176,7 +189,7 @@ internal sealed class ServingSimulation
         CheckThatTheHeadForgets();
         foreach ((SequenceId id, (List<int> expected, List<int> got, FinishReason reason)) in _texts)
         {
-            if (_cancelled.Contains(id.Request)) continue;
+            if (_cancelled.Contains(id.Request) || _stopped.Contains(id)) continue;
             Assert.Equal(expected, got);
             Assert.NotEqual(FinishReason.None, reason);
         }
@@ -209,18 +222,21 @@ internal sealed class ServingSimulation
         {
             (List<int> expected, List<int> got, _) = _texts[new(request.Id, i)];
             delivered[i] = [.. got.Take(Math.Max(0, got.Count - missed))];
-            complete &= delivered[i].Length == expected.Count;
+            complete &= delivered[i].Length == expected.Count || _stopped.Contains(new(request.Id, i));
             if (!known) _texts[new(request.Id, i)] = (expected, [.. delivered[i]], delivered[i].Length == expected.Count ? FinishReason.Stop : FinishReason.None);
         }
-        Assert.Equal(!known, _scheduler.Add(request with { Submission = 2, Delivered = delivered }));
+        Assert.Equal(!known, _scheduler.Add(request with { Submission = 2, Delivered = delivered, Stopped = Stopped(request) }));
         Assert.Equal(known || !complete, _scheduler.Contains(request.Id));
     }
+
+    private int[] Stopped(GenerateRequest request) => [.. _stopped.Where(id => id.Request == request.Id).Select(id => id.Completion)];
 
     private GenerateRequest Request(TokenEvent token) => _requests.Find(request => request.Id == token.Sequence.Request)!;
 
     private void Receive(TokenEvent token)
     {
         Assert.DoesNotContain(token.Sequence.Request, _cancelled);
+        Assert.DoesNotContain(token.Sequence, _stopped);
         GenerateRequest request = Request(token);
         (List<int> expected, List<int> got, FinishReason reason) = _texts[token.Sequence];
         Assert.Equal(FinishReason.None, reason);

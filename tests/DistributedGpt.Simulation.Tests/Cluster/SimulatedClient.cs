@@ -13,6 +13,7 @@ internal sealed class SimulatedClient
     private readonly Dictionary<SequenceId, List<TokenEvent>> _received = [];
     private readonly HashSet<Guid> _cancelled = [];
     private readonly HashSet<Guid> _givenUp = [];
+    private readonly HashSet<SequenceId> _stopped = [];
     private SimulatedCoordinator? _coordinator;
     private double _lastAnswer;
     private double _pausedUntil;
@@ -34,6 +35,9 @@ internal sealed class SimulatedClient
 
     /// <summary>The cluster ended the request with an error.</summary>
     public bool WasGivenUp(Guid request) => _givenUp.Contains(request);
+
+    /// <summary>The reader met a stop string.</summary>
+    public bool WasStopped(SequenceId sequence) => _stopped.Contains(sequence);
 
     public StreamLedger? Ledger(Guid request) => _ledgers.GetValueOrDefault(request);
 
@@ -59,6 +63,18 @@ internal sealed class SimulatedClient
         _cancelled.Add(request);
         _subscription.Remove(request);
         SendCancel(request);
+    }
+
+    /// <summary>The reader wants no more of a completion that goes on.</summary>
+    public void Stop(SequenceId sequence)
+    {
+        if (_subscription.Find(sequence.Request) is not { } ledger || ledger.Finish(sequence.Completion) != FinishReason.None) return;
+        _simulation.Counts.Stopped++;
+        _stopped.Add(sequence);
+        ledger.Stop(sequence.Completion);
+        if (ledger.State != StreamState.Finished) return;
+        _subscription.Remove(sequence.Request);
+        SendCancel(sequence.Request);
     }
 
     /// <summary>The process ends; nobody reads its requests any more.</summary>
@@ -167,6 +183,7 @@ internal sealed class SimulatedClient
                 continue;
             }
 
+            if (_stopped.Contains(token.Sequence)) throw new SimulationFailure($"{token.Sequence}: a token came after the stop");
             if (!_received.TryGetValue(token.Sequence, out List<TokenEvent>? tokens)) _received.Add(token.Sequence, tokens = []);
             tokens.Add(token);
         }
