@@ -18,6 +18,10 @@ public sealed class InferenceClient(IClusterClient orleans) : IInferenceClient, 
     }
 
     /// <inheritdoc/>
+    public Task<bool> IsReadyAsync(CancellationToken cancellationToken = default) =>
+        orleans.GetGrain<ICatalogGrain>(0).IsReady().WaitAsync(cancellationToken);
+
+    /// <inheritdoc/>
     public async Task<IServedModel?> FindModelAsync(string name, CancellationToken cancellationToken = default)
     {
         if (name.Length == 0) return null;

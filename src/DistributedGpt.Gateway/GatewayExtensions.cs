@@ -1,6 +1,7 @@
 using DistributedGpt.Client;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace DistributedGpt.Gateway;
@@ -41,9 +42,10 @@ public static class GatewayExtensions
         app.MapGet("/v1/models", models.ListAsync);
         app.MapGet("/v1/models/{**name}", models.GetAsync);
         HealthEndpoint health = services.GetRequiredService<HealthEndpoint>();
-        app.MapGet("/health", health.ReadyAsync);
-        app.MapGet("/health/ready", health.ReadyAsync);
-        app.MapGet("/health/live", HealthEndpoint.LiveAsync);
+        string[] probes = [HttpMethods.Get, HttpMethods.Head];
+        app.MapMethods("/health", probes, health.ReadyAsync);
+        app.MapMethods("/health/ready", probes, health.ReadyAsync);
+        app.MapMethods("/health/live", probes, HealthEndpoint.LiveAsync);
         app.MapGrpcService<GenerationService>();
         return app;
     }
@@ -51,11 +53,14 @@ public static class GatewayExtensions
     private static async Task AnswerErrorsAsync(HttpContext context, RequestDelegate next)
     {
         context.Response.Headers["x-request-id"] = context.TraceIdentifier;
+
+        // Beyond its limit the server would cut the connection instead of reading on, and the client lose the answer.
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size) size.MaxRequestBodySize = null;
         try
         {
             await next(context);
         }
-        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        catch (Exception) when (context.RequestAborted.IsCancellationRequested)
         {
             // Nobody is there to be answered.
         }

@@ -4,8 +4,8 @@ using Microsoft.AspNetCore.Http;
 namespace DistributedGpt.Gateway;
 
 /// <summary>
-/// <c>GET /health/live</c>: this process answers. <c>GET /health/ready</c> and <c>GET /health</c>: the cluster answers and serves a
-/// model, and new requests are accepted; otherwise 503.
+/// <c>GET /health/live</c>: this process answers. <c>GET /health/ready</c> and <c>GET /health</c>: the cluster serves its models, which
+/// takes an answer of every stage, and new requests are accepted; otherwise 503.
 /// </summary>
 internal sealed class HealthEndpoint(IInferenceClient client, RunningRequests running)
 {
@@ -25,8 +25,7 @@ internal sealed class HealthEndpoint(IInferenceClient client, RunningRequests ru
     {
         try
         {
-            IReadOnlyList<ModelInfo> models = await client.ListModelsAsync(cancellationToken).WaitAsync(Patience, cancellationToken);
-            return models.Count > 0 ? "ok" : "loading";
+            return await client.IsReadyAsync(cancellationToken).WaitAsync(Patience, cancellationToken) ? "ok" : "not ready";
         }
         catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {

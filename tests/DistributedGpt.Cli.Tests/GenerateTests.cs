@@ -11,18 +11,19 @@ public sealed partial class GenerateTests
     private static readonly string[] Greedy = ["--temperature", "0", "--ignore-eos", "--max-tokens", "40"];
 
     [Theory]
-    [InlineData("gpt2")]
-    [InlineData("llama-mha-tied-bf16-sharded")]
-    [InlineData("qwen2-tied-bf16")]
-    [InlineData("qwen3-tied-bf16-old-spelling")]
-    public async Task Generate_Golden_GivesTheReferenceIds(string name)
+    [InlineData("gpt2", false)]
+    [InlineData("llama-mha-tied-bf16-sharded", false)]
+    [InlineData("qwen2-tied-bf16", false)]
+    [InlineData("qwen3-tied-bf16-old-spelling", true)]
+    public async Task Generate_Golden_GivesTheReferenceIds(string name, bool endsInsideACharacter)
     {
         (string prompt, int[] promptIds, int[] greedy) = ReadGolden(name, 1);
         JsonElement json = await Dgpt.GenerateAsync([prompt, "--model", Dgpt.Golden(name), .. Greedy]);
 
         Assert.Equal(greedy, Ids(json));
         using Tokenizer tokenizer = Tokenizer.Load(Dgpt.Golden(name));
-        Assert.Equal(tokenizer.Decode([.. promptIds, .. greedy])[prompt.Length..], json.GetProperty("text").GetString());
+        string whole = tokenizer.Decode([.. promptIds, .. greedy])[prompt.Length..];
+        Assert.Equal(endsInsideACharacter ? whole[..^1] : whole, json.GetProperty("text").GetString());
         Assert.Equal("length", json.GetProperty("finish_reason").GetString());
         JsonElement usage = json.GetProperty("usage");
         Assert.Equal((promptIds.Length, 40), (usage.GetProperty("prompt_tokens").GetInt32(), usage.GetProperty("completion_tokens").GetInt32()));

@@ -116,6 +116,38 @@ public sealed class CompletionTests(GatewayFixture gateway)
     }
 
     [Fact]
+    public async Task Post_StopBeforeMinTokens_DoesNotCount()
+    {
+        int id = gateway.Tokenizer.FindId("!")!.Value;
+        JsonElement answer = await gateway.Http.CompleteAsync($"\"max_tokens\": 9, \"min_tokens\": 4, \"stop\": \"!!\", \"logit_bias\": {{\"{id}\": 100}}");
+
+        Assert.Equal(("!!", "stop", 4), (Text(answer), Finish(answer), Usage(answer).Completion));
+    }
+
+    [Theory]
+    [InlineData(1, "")]
+    [InlineData(2, "")]
+    [InlineData(3, "")]
+    [InlineData(4, "🙂")]
+    public async Task Post_CutInsideACharacter_DropsItStreamedOrNot(int maxTokens, string expected)
+    {
+        // The prompt holds a part of the character, and the limit of tokens cuts it again: each byte of an emoji is a token.
+        int[] bytes = gateway.Tokenizer.EncodePlain("🙂");
+        Assert.Equal(4, bytes.Length);
+        for (int given = 0; given < maxTokens && given < 4; given++)
+        {
+            string prompt = string.Join(',', bytes[..given].Prepend(gateway.Golden.Ids[0]));
+            string fields = $"\"prompt\": [{prompt}], \"max_tokens\": 1, \"logprobs\": 0, \"logit_bias\": {{\"{bytes[given]}\": 100}}";
+            JsonElement whole = await gateway.Http.CompleteAsync(fields);
+            JsonElement[] chunks = await gateway.Http.StreamAsync(fields);
+
+            Assert.Equal((given + 1 == maxTokens ? expected : "", "length", 1), (Text(whole), Finish(whole), Usage(whole).Completion));
+            Assert.Equal(Text(whole), GatewayClient.Join(chunks));
+            Assert.Equal(1, whole.GetProperty("choices")[0].GetProperty("logprobs").GetProperty("tokens").GetArrayLength());
+        }
+    }
+
+    [Fact]
     public async Task Post_SeveralSamples_DifferAndRepeat()
     {
         const string Fields = "\"max_tokens\": 12, \"temperature\": 1, \"seed\": 5, \"n\": 3, \"ignore_eos\": true";
@@ -126,6 +158,7 @@ public sealed class CompletionTests(GatewayFixture gateway)
         Assert.Equal(3, texts.Distinct().Count());
         Assert.Equal(texts, Texts(again));
         Assert.Equal((5, 36, 41), Usage(first));
+        Assert.Equal(texts[0], Text(await gateway.Http.CompleteAsync(Fields.Replace("\"n\": 3", "\"n\": 1", StringComparison.Ordinal))));
         Assert.Equal(first.GetProperty("system_fingerprint").GetString(), again.GetProperty("system_fingerprint").GetString());
     }
 
@@ -186,6 +219,8 @@ public sealed class CompletionTests(GatewayFixture gateway)
     [InlineData("\"temperature\": 1, \"top_p\": 0, \"seed\": 1")]
     [InlineData("\"temperature\": 1, \"top_k\": 1, \"seed\": 1")]
     [InlineData("\"temperature\": 0.0001, \"top_k\": -1, \"seed\": 1")]
+    [InlineData("\"temperature\": 1e-30, \"seed\": 1")]
+    [InlineData("\"temperature\": 1e-300, \"seed\": 1")]
     [InlineData("\"temperature\": 0, \"top_k\": 0, \"top_p\": 1, \"min_p\": 0, \"presence_penalty\": 0, \"frequency_penalty\": 0, \"repetition_penalty\": 1")]
     public async Task Post_SamplingThatLeavesTheTopToken_IsGreedy(string fields)
     {

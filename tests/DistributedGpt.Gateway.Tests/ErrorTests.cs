@@ -2,11 +2,14 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using DistributedGpt.Engine;
 
 namespace DistributedGpt.Gateway.Tests;
 
 public sealed class ErrorTests(GatewayFixture gateway)
 {
+    private const string Nested = "{\"a\": [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[";
+
     public static TheoryData<string, string> BadFields { get; } = new()
     {
         { "\"prompt\": \"\"", "prompt" },
@@ -148,6 +151,7 @@ public sealed class ErrorTests(GatewayFixture gateway)
     [InlineData("{\"model\": \"test/llama\",}")]
     [InlineData("{'model': 1}")]
     [InlineData("{\"\\ud83d\": 1, \"model\": \"test/llama\"}")]
+    [InlineData(Nested)]
     public async Task Post_BadJson_Is400(string body)
     {
         (HttpStatusCode status, JsonElement json) = await gateway.Http.PostAsync(body);
@@ -252,6 +256,61 @@ public sealed class ErrorTests(GatewayFixture gateway)
 
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, response.StatusCode);
         CheckEnvelope(await GatewayClient.ReadAsync(response), "invalid_request_error", null);
+    }
+
+    [Theory]
+    [InlineData("/v1/completions", "text/plain", HttpStatusCode.UnsupportedMediaType)]
+    [InlineData("/nowhere", "application/json", HttpStatusCode.NotFound)]
+    [InlineData("/v1/models", "application/json", HttpStatusCode.MethodNotAllowed)]
+    public async Task Post_LargeBodyThatNobodyReads_IsAnswered(string path, string type, HttpStatusCode expected)
+    {
+        using var content = new ByteArrayContent(new byte[40 << 20]);
+        content.Headers.ContentType = new MediaTypeHeaderValue(type);
+        using HttpResponseMessage response = await gateway.Http.Http.PostAsync(path, content);
+
+        Assert.Equal(expected, response.StatusCode);
+        CheckEnvelope(await GatewayClient.ReadAsync(response), "invalid_request_error", null);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Post_QueueFull_Is429WithRetryAfter(bool stream)
+    {
+        await using GatewayServer server = await gateway.StartAsync((_, _) => throw new RequestRefusedException(RequestRefusedException.QueueFull, "The queue is full: 9 of at most 9 completions wait."));
+        using var client = new GatewayClient(server.Address);
+        using HttpResponseMessage response = await client.Http.PostAsync("/v1/completions", GatewayClient.Json(GatewayClient.Body($"\"stream\": {(stream ? "true" : "false")}")));
+
+        Assert.Equal(HttpStatusCode.TooManyRequests, response.StatusCode);
+        Assert.InRange(response.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 60);
+        JsonElement error = CheckEnvelope(await GatewayClient.ReadAsync(response), "rate_limit_error", null);
+        Assert.Contains("9 of at most 9", error.GetProperty("message").GetString());
+    }
+
+    [Fact]
+    public async Task Post_ClusterDoesNotAnswer_Is503WithRetryAfter()
+    {
+        await using GatewayServer server = await gateway.StartAsync((_, _) => throw new TimeoutException("secret"));
+        using var client = new GatewayClient(server.Address);
+        using HttpResponseMessage response = await client.Http.PostAsync("/v1/completions", GatewayClient.Json(GatewayClient.Body()));
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
+        Assert.NotNull(response.Headers.RetryAfter);
+        Assert.Equal("The cluster does not answer.", CheckEnvelope(await GatewayClient.ReadAsync(response), "server_error", null).GetProperty("message").GetString());
+    }
+
+    [Theory]
+    [InlineData("GET", "/v1/models", HttpStatusCode.OK)]
+    [InlineData("OPTIONS", "/v1/completions", HttpStatusCode.MethodNotAllowed)]
+    public async Task Send_FromAnotherOrigin_IsNotGrantedAnything(string method, string path, HttpStatusCode expected)
+    {
+        using var request = new HttpRequestMessage(new HttpMethod(method), path);
+        request.Headers.Add("Origin", "https://elsewhere.example");
+        request.Headers.Add("Access-Control-Request-Method", "POST");
+        using HttpResponseMessage response = await gateway.Http.Http.SendAsync(request);
+
+        Assert.Equal(expected, response.StatusCode);
+        Assert.DoesNotContain(response.Headers, header => header.Key.StartsWith("Access-Control", StringComparison.OrdinalIgnoreCase));
     }
 
     private static JsonElement CheckEnvelope(JsonElement json, string type, string? param)

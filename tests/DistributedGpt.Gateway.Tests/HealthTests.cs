@@ -19,6 +19,14 @@ public sealed class HealthTests(GatewayFixture gateway)
     }
 
     [Fact]
+    public async Task Head_ServingModel_IsOk()
+    {
+        using HttpResponseMessage response = await gateway.Http.Http.SendAsync(new HttpRequestMessage(HttpMethod.Head, "/health"));
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+    }
+
+    [Fact]
     public async Task Drain_WhileAStreamRuns_FinishesItAndRefusesNewRequests()
     {
         var started = new TaskCompletionSource();

@@ -10,6 +10,8 @@ internal sealed class InterceptedClient(IInferenceClient inner, Func<int, Cancel
 {
     public Task<IReadOnlyList<ModelInfo>> ListModelsAsync(CancellationToken cancellationToken) => inner.ListModelsAsync(cancellationToken);
 
+    public Task<bool> IsReadyAsync(CancellationToken cancellationToken) => inner.IsReadyAsync(cancellationToken);
+
     public async Task<IServedModel?> FindModelAsync(string name, CancellationToken cancellationToken) =>
         await inner.FindModelAsync(name, cancellationToken) is { } model ? new Model(model, beforeChunk) : null;
 

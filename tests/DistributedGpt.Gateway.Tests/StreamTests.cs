@@ -153,6 +153,19 @@ public sealed class StreamTests(GatewayFixture gateway)
     }
 
     [Fact]
+    public async Task Stream_TokensWithoutText_AreFilledWithCommentsByTheClock()
+    {
+        // Tokens come faster than comments are due, and none of them has text.
+        await using GatewayServer server = await gateway.StartAsync((_, cancellation) => Task.Delay(10, cancellation), TimeSpan.FromMilliseconds(40));
+        using var client = new GatewayClient(server.Address);
+
+        string text = await client.StreamTextAsync("\"max_tokens\": 60, \"ignore_eos\": true, \"logit_bias\": {\"0\": 100}");
+
+        Assert.Contains(": keep-alive\n\n", text);
+        Assert.Single(text.Split("\n\n"), item => item.StartsWith("data: {", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Stream_FailsInTheMiddle_SendsTheErrorAndBreaksOff()
     {
         await using GatewayServer server = await gateway.StartAsync((chunk, _) => chunk < 3 ? Task.CompletedTask : throw new InvalidOperationException("secret"));

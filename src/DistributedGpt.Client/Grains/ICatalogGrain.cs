@@ -6,4 +6,8 @@ public interface ICatalogGrain : IGrainWithIntegerKey
     /// <summary>The models that are loaded, by name.</summary>
     [ResponseTimeout("00:00:05")]
     Task<ModelInfo[]> ListModels();
+
+    /// <summary>Whether there are models and all of them can be served now.</summary>
+    [ResponseTimeout("00:00:05")]
+    Task<bool> IsReady();
 }

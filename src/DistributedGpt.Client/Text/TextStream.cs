@@ -59,13 +59,16 @@ public sealed class TextStream
             : Release(_held.Length - _stops.Select(stop => stop.Matched).DefaultIfEmpty().Max(), FinishReason.None);
     }
 
-    /// <summary>Ends the completion after its last token and gives all that was held back.</summary>
-    /// <param name="finish">Why it ended; a stop string that the held bytes complete overrides it.</param>
+    /// <summary>
+    /// Ends the completion after its last token and gives all that was held back; a character that is incomplete then is dropped, since
+    /// what follows a cut is not known.
+    /// </summary>
+    /// <param name="finish">Why it ended; a stop string that the held text completes overrides it.</param>
     public CompletionChunk End(FinishReason finish)
     {
         if (_ended)
             return Release(0, FinishReason.None);
-        return Finish(Append(_decoder.Flush()) ? FinishReason.Stop : finish);
+        return Finish(Append(_decoder.Flush(dropIncomplete: true)) ? FinishReason.Stop : finish);
     }
 
     /// <summary>Adds text up to the first stop string, which is cut off, and says whether there is one.</summary>

@@ -17,6 +17,14 @@ internal sealed class CatalogGrain(RecordStore records) : Grain, ICatalogControl
         return [.. infos.OfType<ModelInfo>()];
     }
 
+    public async Task<bool> IsReady()
+    {
+        StoredRecord<CatalogRecord> record = await records.ReadAsync<CatalogRecord>(CatalogRecord.Name);
+        ModelSpec[] models = record.Value?.Models ?? [];
+        bool[] ready = await Task.WhenAll(models.Select(model => GrainFactory.GetGrain<IModelControl>(model.Name).IsReady()));
+        return ready.Length > 0 && Array.TrueForAll(ready, each => each);
+    }
+
     public async Task<ModelSpec?> Find(string name)
     {
         StoredRecord<CatalogRecord> record = await records.ReadAsync<CatalogRecord>(CatalogRecord.Name);

@@ -9,4 +9,8 @@ internal interface IModelControl : IModelGrain
     /// <returns>Null, or why it cannot be loaded, fit for the user.</returns>
     [ResponseTimeout("01:00:00")]
     Task<string?> Load(ModelSpec model);
+
+    /// <summary>Whether a replica can serve now.</summary>
+    [ResponseTimeout("00:00:02")]
+    Task<bool> IsReady();
 }

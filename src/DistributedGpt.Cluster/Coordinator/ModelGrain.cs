@@ -12,11 +12,13 @@ namespace DistributedGpt.Cluster;
 internal sealed class ModelGrain(SiloStore store, FingerprintCache fingerprints) : Grain, IModelControl
 {
     private ModelInfo? _info;
+    private bool _loading;
 
     private string Name => this.GetPrimaryKeyString();
 
     public async Task<string?> Load(ModelSpec model)
     {
+        _loading = true;
         try
         {
             ModelInfo info = await DescribeAsync(model);
@@ -28,13 +30,23 @@ internal sealed class ModelGrain(SiloStore store, FingerprintCache fingerprints)
         {
             return e.Message;
         }
+        finally
+        {
+            _loading = false;
+        }
     }
 
     public async Task<ModelInfo?> GetInfo()
     {
-        if (_info is null && await GrainFactory.GetGrain<ICatalogControl>(0).Find(Name) is { } model) _info = await DescribeAsync(model);
-        return _info;
+        if (_info is not null) return _info;
+        if (await GrainFactory.GetGrain<ICatalogControl>(0).Find(Name) is { } model) return _info = await DescribeAsync(model);
+
+        // Any name that a client makes up ends here; it must not leave an activation behind.
+        if (!_loading) DeactivateOnIdle();
+        return null;
     }
+
+    public Task<bool> IsReady() => Coordinator.IsReady();
 
     public Task<string> Route(int promptTokens) => Task.FromResult(new ReplicaKey(Name, 0).ToString());
 

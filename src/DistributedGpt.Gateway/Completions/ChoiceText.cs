@@ -8,10 +8,10 @@ namespace DistributedGpt.Gateway;
 /// Where the tokens of one completion stand in its text, for <c>text_offset</c>: counted in code points, as OpenAI's clients in
 /// Python count. A token stands where its first character begins; a token that continues a character stands after that.
 /// </summary>
-internal sealed class ChoiceText(Tokenizer tokenizer, string echoed)
+internal sealed class ChoiceText(Tokenizer tokenizer)
 {
-    private int _tokenEnd = CodePoints(echoed);
-    private int _textEnd = CodePoints(echoed);
+    private int _tokenEnd;
+    private int _textEnd;
 
     /// <summary>The tokens of a chunk with their offsets. Called once for each chunk, in order.</summary>
     public IReadOnlyList<int> Add(CompletionChunk chunk)

@@ -16,7 +16,7 @@ internal sealed class CompletionAnswer
         _model = model;
         _requests = requests;
         Json = new CompletionJson(model);
-        Texts = [.. Enumerable.Range(0, Choices).Select(i => new ChoiceText(model.Tokenizer, Echoed(i)))];
+        Texts = [.. Enumerable.Range(0, Choices).Select(_ => new ChoiceText(model.Tokenizer))];
     }
 
     public CompletionCall Call { get; }

@@ -81,7 +81,7 @@ internal sealed class CompletionsEndpoint(IInferenceClient client, GatewayOption
         try
         {
             // A refusal ends the wait for the first chunk, while an error is still possible.
-            bool? first = await WaitAsync(chunks, context.RequestAborted);
+            await WaitAsync(events, chunks, context.RequestAborted);
             await events.StartAsync();
             for (int i = 0; i < answer.Choices; i++)
             {
@@ -91,7 +91,6 @@ internal sealed class CompletionsEndpoint(IInferenceClient client, GatewayOption
                 if (answer.Call.PromptOnly) await events.SendAsync(json => answer.WriteChunk(json, choice, "", null, FinishReason.Length));
             }
 
-            if (first is null) await events.KeepAliveAsync();
             int generated = await SendChunksAsync(events, answer, chunks, context.RequestAborted);
             if (answer.Call.IncludeUsage) await events.SendAsync(json => answer.WriteUsage(json, generated));
             await events.EndAsync();
@@ -109,38 +108,38 @@ internal sealed class CompletionsEndpoint(IInferenceClient client, GatewayOption
         EventStream events, CompletionAnswer answer, ChannelReader<(int Choice, CompletionChunk Chunk)> chunks, CancellationToken cancellationToken)
     {
         int generated = 0;
-        while (await WaitAsync(chunks, cancellationToken) is var ready and not false)
+        while (await WaitAsync(events, chunks, cancellationToken))
         {
-            if (ready is null) await events.KeepAliveAsync();
-            while (chunks.TryRead(out (int Choice, CompletionChunk Chunk) item))
-            {
-                (int index, CompletionChunk chunk) = item;
-                generated += chunk.Tokens.Count;
-                LogprobRows? logprobs = answer.Logprobs ? new LogprobRows(chunk.Tokens, answer.Texts[index].Add(chunk)) : null;
-                if (chunk.Text.Length > 0 || logprobs is { Tokens.Count: > 0 })
-                    await events.SendAsync(json => answer.WriteChunk(json, index, chunk.Text, logprobs, FinishReason.None));
-                if (chunk.Finish != FinishReason.None)
-                    await events.SendAsync(json => answer.WriteChunk(json, index, "", null, chunk.Finish));
-            }
+            // Tokens that have no text send nothing, so only the clock tells how long the client has heard nothing.
+            if (events.Silence >= options.KeepAliveInterval) await events.KeepAliveAsync();
+            if (!chunks.TryRead(out (int Choice, CompletionChunk Chunk) item)) continue;
+            (int index, CompletionChunk chunk) = item;
+            generated += chunk.Tokens.Count;
+            LogprobRows? logprobs = answer.Logprobs ? new LogprobRows(chunk.Tokens, answer.Texts[index].Add(chunk)) : null;
+            if (chunk.Text.Length > 0 || logprobs is { Tokens.Count: > 0 })
+                await events.SendAsync(json => answer.WriteChunk(json, index, chunk.Text, logprobs, FinishReason.None));
+            if (chunk.Finish != FinishReason.None)
+                await events.SendAsync(json => answer.WriteChunk(json, index, "", null, chunk.Finish));
         }
 
         return generated;
     }
 
-    /// <summary>True: there is a chunk; false: the chunks have ended; null: neither within the keep-alive interval.</summary>
-    private async Task<bool?> WaitAsync(ChannelReader<(int Choice, CompletionChunk Chunk)> chunks, CancellationToken cancellationToken)
+    /// <summary>Waits for a chunk, or until the client has heard nothing for the keep-alive interval. False: the chunks have ended.</summary>
+    private async Task<bool> WaitAsync(EventStream events, ChannelReader<(int Choice, CompletionChunk Chunk)> chunks, CancellationToken cancellationToken)
     {
         using var silence = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         ValueTask<bool> wait = chunks.WaitToReadAsync(silence.Token);
         if (wait.IsCompletedSuccessfully) return wait.Result;
-        silence.CancelAfter(options.KeepAliveInterval);
+        TimeSpan left = options.KeepAliveInterval - events.Silence;
+        silence.CancelAfter(left > TimeSpan.Zero ? left : TimeSpan.Zero);
         try
         {
             return await wait;
         }
         catch (OperationCanceledException) when (silence.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            return null;
+            return true;
         }
     }
 }

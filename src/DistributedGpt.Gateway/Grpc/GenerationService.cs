@@ -1,40 +1,46 @@
 using DistributedGpt.Client;
-using DistributedGpt.Engine;
 using DistributedGpt.Gateway.V1;
 using Grpc.Core;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 using FinishReason = DistributedGpt.Engine.FinishReason;
 
 namespace DistributedGpt.Gateway;
 
 /// <summary>The gRPC interface: the same requests and answers as over HTTP, with token ids beside the text.</summary>
-internal sealed class GenerationService(IInferenceClient client, RunningRequests running) : Generation.GenerationBase
+internal sealed class GenerationService(IInferenceClient client, RunningRequests running, ILogger<GenerationService> logger) : Generation.GenerationBase
 {
     /// <inheritdoc/>
     public override async Task Generate(
         V1.GenerateRequest request, IServerStreamWriter<GenerateResponse> responses, ServerCallContext context)
     {
-        using IDisposable entered = running.TryEnter()
-            ?? throw new RpcException(new Status(StatusCode.Unavailable, ApiException.Draining().Message));
         try
         {
+            using IDisposable entered = running.TryEnter() ?? throw ApiException.Draining();
             await GenerateAsync(request, responses, context.CancellationToken);
         }
-        catch (RequestRefusedException e)
+        catch (Exception e) when (!context.CancellationToken.IsCancellationRequested)
         {
-            StatusCode code = e.Code == RequestRefusedException.QueueFull ? StatusCode.ResourceExhausted : StatusCode.InvalidArgument;
-            throw new RpcException(new Status(code, e.Message));
-        }
-        catch (GenerationFailedException e)
-        {
-            throw new RpcException(new Status(StatusCode.Internal, e.Message));
+            ApiException error = ApiException.From(e);
+            if (error.Status == StatusCodes.Status500InternalServerError) Log.Failed(logger, context.Method, e);
+            throw new RpcException(new Status(CodeOf(error.Status), error.Message));
         }
     }
+
+    private static StatusCode CodeOf(int httpStatus) => httpStatus switch
+    {
+        StatusCodes.Status400BadRequest => StatusCode.InvalidArgument,
+        StatusCodes.Status404NotFound => StatusCode.NotFound,
+        StatusCodes.Status429TooManyRequests => StatusCode.ResourceExhausted,
+        StatusCodes.Status503ServiceUnavailable => StatusCode.Unavailable,
+        _ => StatusCode.Internal,
+    };
 
     private async Task GenerateAsync(
         V1.GenerateRequest request, IServerStreamWriter<GenerateResponse> responses, CancellationToken cancellationToken)
     {
         IServedModel model = await client.FindModelAsync(request.Model, cancellationToken)
-            ?? throw new RpcException(new Status(StatusCode.NotFound, ApiException.UnknownModel(request.Model).Message));
+            ?? throw ApiException.UnknownModel(request.Model);
         Engine.GenerateRequest generate = Read(request).Build(model);
         int open = generate.Completions, generated = 0;
         await foreach (CompletionChunk chunk in model.GenerateAsync(generate, request.Stop, cancellationToken))

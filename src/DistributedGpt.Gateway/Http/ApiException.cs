@@ -43,6 +43,8 @@ internal sealed class ApiException(int status, string message, string type, stri
             new(StatusCodes.Status429TooManyRequests, refused.Message, "rate_limit_error", refused.Param, refused.Code),
         RequestRefusedException refused => Invalid(refused.Param, refused.Message, refused.Code),
         GenerationFailedException failed => new(StatusCodes.Status500InternalServerError, failed.Message, "server_error", null, GenerationFailed),
+        OrleansException or TimeoutException =>
+            new(StatusCodes.Status503ServiceUnavailable, "The cluster does not answer.", "server_error", null, "cluster_unavailable"),
         BadHttpRequestException bad => new(bad.StatusCode, bad.Message, "invalid_request_error"),
         _ => new(StatusCodes.Status500InternalServerError, "The server failed to answer the request.", "server_error"),
     };

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -11,6 +12,10 @@ namespace DistributedGpt.Gateway;
 internal sealed class EventStream(HttpContext context)
 {
     private readonly Utf8JsonWriter _json = new(Stream.Null);
+    private long _lastWrite = Stopwatch.GetTimestamp();
+
+    /// <summary>How long nothing has been sent.</summary>
+    public TimeSpan Silence => Stopwatch.GetElapsedTime(_lastWrite);
 
     /// <summary>Sends the headers. After this an error can only be an event.</summary>
     public Task StartAsync()
@@ -54,5 +59,9 @@ internal sealed class EventStream(HttpContext context)
         context.Response.BodyWriter.Advance(bytes.Length);
     }
 
-    private async Task FlushAsync() => await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
+    private async Task FlushAsync()
+    {
+        await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
+        _lastWrite = Stopwatch.GetTimestamp();
+    }
 }

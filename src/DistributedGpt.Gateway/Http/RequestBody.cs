@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Features;
 
 namespace DistributedGpt.Gateway;
 
@@ -44,7 +43,6 @@ internal static class RequestBody
 
     private static async Task<byte[]> ReadAsync(HttpContext context, int limit)
     {
-        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size) size.MaxRequestBodySize = null;
         var body = new ArrayBufferWriter<byte>((int)Math.Clamp(context.Request.ContentLength ?? 0, 4096, limit));
         byte[] buffer = ArrayPool<byte>.Shared.Rent(64 << 10);
         try

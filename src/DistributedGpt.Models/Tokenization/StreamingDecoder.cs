@@ -35,7 +35,7 @@ public sealed class StreamingDecoder
         if (!prompt.IsEmpty)
         {
             (DecoderStage head, TextStage end) = Connect([.. stages.Select(stage => stage.Clone())]);
-            head.Flush();
+            head.Flush(dropIncomplete: false);
             _known = end.Take();
         }
     }
@@ -47,10 +47,14 @@ public sealed class StreamingDecoder
         return Take();
     }
 
-    /// <summary>Ends the text and gives what was held back: an incomplete character as U+FFFD.</summary>
-    public string Flush()
+    /// <summary>Ends the text and gives what was held back.</summary>
+    /// <param name="dropIncomplete">
+    /// Whether an incomplete character at the end is dropped, as a reader wants it of a text that was cut off; otherwise it becomes
+    /// U+FFFD, as in the decoding of the whole.
+    /// </param>
+    public string Flush(bool dropIncomplete = false)
     {
-        _head.Flush();
+        _head.Flush(dropIncomplete);
         return Take();
     }
 

@@ -110,13 +110,14 @@ public sealed class TextStreamTests : IDisposable
     }
 
     [Fact]
-    public void End_InsideACharacter_GivesAReplacementAsTheWholeTextHas()
+    public void End_InsideACharacter_DropsIt()
     {
-        TextStream stream = Start([]);
+        TextStream stream = Start(["ab"]);
         int[] emoji = _tokenizer.EncodePlain("😀");
+        Assert.Equal("", Push(stream, "a").Text);
         Assert.Equal("", stream.Push(new GeneratedToken(emoji[0], null)).Text);
-        Assert.Equal("", stream.Push(new GeneratedToken(emoji[1], null)).Text);
-        Assert.Equal(_tokenizer.Decode(emoji.AsSpan(0, 2)), stream.End(FinishReason.Length).Text);
+        CompletionChunk last = stream.Push(new GeneratedToken(emoji[1], null), FinishReason.Length);
+        Assert.Equal(("a", 3, FinishReason.Length), (last.Text, last.Tokens.Count, last.Finish));
     }
 
     [Fact]
@@ -153,7 +154,7 @@ public sealed class TextStreamTests : IDisposable
         for (int count = 1; count <= ids.Length + 1; count++)
         {
             bool end = count > ids.Length;
-            text += end ? decoder.Flush() : decoder.Push(ids[count - 1]);
+            text += end ? decoder.Flush(dropIncomplete: true) : decoder.Push(ids[count - 1]);
             if (Math.Min(count, ids.Length) >= minTokens)
             {
                 for (int to = searched + 1; to <= text.Length; to++)

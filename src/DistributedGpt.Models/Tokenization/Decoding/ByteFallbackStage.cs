@@ -52,10 +52,12 @@ internal sealed class ByteFallbackStage : DecoderStage
     }
 
     /// <inheritdoc/>
-    public override void Flush()
+    public override void Flush(bool dropIncomplete)
     {
+        if (dropIncomplete)
+            _run.RemoveRange(_complete, _run.Count - _complete);
         EndRun();
-        base.Flush();
+        base.Flush(dropIncomplete);
     }
 
     /// <inheritdoc/>

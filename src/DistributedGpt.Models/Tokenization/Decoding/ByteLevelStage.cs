@@ -36,11 +36,11 @@ internal sealed class ByteLevelStage : DecoderStage
     }
 
     /// <inheritdoc/>
-    public override void Flush()
+    public override void Flush(bool dropIncomplete)
     {
-        if (_held.Length > 0)
+        if (_held.Length > 0 && !dropIncomplete)
             PassOn(Encoding.UTF8.GetString(_held));
         _held = [];
-        base.Flush();
+        base.Flush(dropIncomplete);
     }
 }

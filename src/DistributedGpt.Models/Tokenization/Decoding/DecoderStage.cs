@@ -11,8 +11,8 @@ internal abstract class DecoderStage
     /// <summary>Takes the next piece.</summary>
     public abstract void Push(string piece);
 
-    /// <summary>Passes on what was held back, since no piece follows.</summary>
-    public virtual void Flush() => _next!.Flush();
+    /// <summary>Passes on what was held back, since no piece follows: an incomplete character as U+FFFD, or not at all.</summary>
+    public virtual void Flush(bool dropIncomplete) => _next!.Flush(dropIncomplete);
 
     /// <summary>Joins this stage to the one that takes its output.</summary>
     public void ConnectTo(DecoderStage next) => _next = next;

@@ -11,7 +11,7 @@ internal sealed class TextStage : DecoderStage
     public override void Push(string piece) => _text.Append(piece);
 
     /// <inheritdoc/>
-    public override void Flush()
+    public override void Flush(bool dropIncomplete)
     {
     }
 
