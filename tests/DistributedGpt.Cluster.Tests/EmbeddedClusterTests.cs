@@ -76,6 +76,23 @@ public sealed class EmbeddedClusterTests
     }
 
     [Fact]
+    public async Task FindModel_ManyUnknownNames_LeavesNoActivationBehind()
+    {
+        await using EmbeddedCluster cluster = await EmbeddedCluster.StartAsync(new EmbeddedClusterOptions { ModelPath = new Golden("gpt2").Folder }, null, Cancellation);
+        for (int i = 0; i < 50; i++) Assert.Null(await cluster.Client.FindModelAsync($"made up {i}", Cancellation));
+
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (await CountAsync() > 1) await Task.Delay(10, patience.Token);
+        Assert.NotNull(await cluster.Client.FindModelAsync("gpt2", Cancellation));
+
+        async Task<int> CountAsync()
+        {
+            SimpleGrainStatistic[] grains = await cluster.Grains.GetGrain<IManagementGrain>(0).GetSimpleGrainStatistics();
+            return grains.Where(grain => grain.GrainType.Contains(nameof(ModelGrain), StringComparison.Ordinal)).Sum(grain => grain.ActivationCount);
+        }
+    }
+
+    [Fact]
     public async Task Start_FamilyThatIsNotBuilt_IsRefusedByName()
     {
         var options = new EmbeddedClusterOptions { ModelPath = new Golden("gemma2").Folder };

@@ -71,6 +71,19 @@ public sealed class FailureTests(GatewayFixture gateway) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task OpenAIClient_ModelThrows_SeesTheErrorAndDoesNotRepeat()
+    {
+        NpmResult[] results = await NpmClient.CallAsync(
+            _server!.Address, $"\"prompt\": [5, {Poison}]", $"\"max_tokens\": 40, \"logit_bias\": {{\"{Poison}\": 100}}, \"stream\": true");
+
+        Assert.Equal([1, 1], results.Select(result => result.Requests));
+        Assert.Equal(("InternalServerError", 500), (results[0].Error!.Type, results[0].Error!.Status));
+        Assert.All(results, result => Assert.Equal("generation_failed", result.Error!.Code));
+        Assert.All(results, result => Assert.Contains("failed to compute the token", result.Error!.Message));
+        Assert.Equal(gateway.Tokenizer.GetTokenText(Poison), GatewayClient.Join(results[1].Chunks));
+    }
+
+    [Fact]
     public async Task Generate_ModelThrows_IsInternal()
     {
         using GrpcChannel channel = GrpcChannel.ForAddress(_server!.GrpcAddress!);

@@ -51,7 +51,7 @@ public sealed class GatewayFixture : IAsyncLifetime
 
     /// <summary>A second gateway before the same cluster, whose chunks wait for <paramref name="beforeChunk"/>.</summary>
     public Task<GatewayServer> StartAsync(Func<int, CancellationToken, Task> beforeChunk, TimeSpan? keepAlive = null) => GatewayServer.StartAsync(
-        new InterceptedClient(Client, beforeChunk), new GatewayOptions { Port = 0, KeepAliveInterval = keepAlive ?? TimeSpan.FromSeconds(10) });
+        new InterceptedClient(Client, beforeChunk), new GatewayOptions { Port = 0, GrpcPort = 0, KeepAliveInterval = keepAlive ?? TimeSpan.FromSeconds(10) });
 
     private static int[] Ids(JsonElement array) => [.. array.EnumerateArray().Select(id => id.GetInt32())];
 }

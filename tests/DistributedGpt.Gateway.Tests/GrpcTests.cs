@@ -1,7 +1,10 @@
 using System.Text;
+using DistributedGpt.Engine;
 using DistributedGpt.Gateway.V1;
 using Grpc.Core;
 using Grpc.Net.Client;
+using FinishReason = DistributedGpt.Gateway.V1.FinishReason;
+using GenerateRequest = DistributedGpt.Gateway.V1.GenerateRequest;
 
 namespace DistributedGpt.Gateway.Tests;
 
@@ -72,6 +75,51 @@ public sealed class GrpcTests(GatewayFixture gateway) : IDisposable
         request.Model = "nobody";
 
         Assert.Equal(StatusCode.NotFound, (await Assert.ThrowsAsync<RpcException>(() => GenerateAsync(request))).StatusCode);
+    }
+
+    [Theory]
+    [InlineData(StatusCode.ResourceExhausted)]
+    [InlineData(StatusCode.Unavailable)]
+    [InlineData(StatusCode.Internal)]
+    public async Task Generate_ClusterFails_HasTheStatusThatTellsWhatToDo(StatusCode expected)
+    {
+        Exception failure = expected switch
+        {
+            StatusCode.ResourceExhausted => new RequestRefusedException(RequestRefusedException.QueueFull, "The queue is full."),
+            StatusCode.Unavailable => new TimeoutException("secret"),
+            _ => new InvalidOperationException("secret"),
+        };
+        await using GatewayServer server = await gateway.StartAsync((_, _) => throw failure);
+        using GrpcChannel channel = GrpcChannel.ForAddress(server.GrpcAddress!);
+        using AsyncServerStreamingCall<GenerateResponse> call = new Generation.GenerationClient(channel).Generate(Request());
+
+        RpcException error = await Assert.ThrowsAsync<RpcException>(() => call.ResponseStream.MoveNext(CancellationToken.None));
+
+        Assert.Equal(expected, error.StatusCode);
+        Assert.DoesNotContain("secret", error.Status.Detail);
+    }
+
+    [Fact]
+    public async Task Generate_ServerDrains_IsUnavailable()
+    {
+        var release = new TaskCompletionSource();
+        await using GatewayServer server = await gateway.StartAsync((chunk, cancellation) => chunk < 1 ? Task.CompletedTask : release.Task.WaitAsync(cancellation));
+        using GrpcChannel channel = GrpcChannel.ForAddress(server.GrpcAddress!);
+        using AsyncServerStreamingCall<GenerateResponse> running = new Generation.GenerationClient(channel).Generate(Request());
+        Assert.True(await running.ResponseStream.MoveNext(CancellationToken.None));
+        Task drained = server.DrainAsync(CancellationToken.None);
+        using AsyncServerStreamingCall<GenerateResponse> late = new Generation.GenerationClient(channel).Generate(Request());
+
+        RpcException error = await Assert.ThrowsAsync<RpcException>(() => late.ResponseStream.MoveNext(CancellationToken.None));
+
+        Assert.Equal(StatusCode.Unavailable, error.StatusCode);
+        Assert.Contains("shutting down", error.Status.Detail);
+        release.SetResult();
+        while (await running.ResponseStream.MoveNext(CancellationToken.None))
+        {
+        }
+
+        await drained;
     }
 
     [Fact]

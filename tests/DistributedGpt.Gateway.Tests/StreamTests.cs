@@ -134,6 +134,25 @@ public sealed class StreamTests(GatewayFixture gateway)
     }
 
     [Fact]
+    public async Task Stream_TwoAtOnce_BothAreServedBeforeEitherEnds()
+    {
+        var release = new TaskCompletionSource();
+        await using GatewayServer server = await gateway.StartAsync((chunk, cancellation) => chunk < 1 ? Task.CompletedTask : release.Task.WaitAsync(cancellation));
+        using var client = new GatewayClient(server.Address);
+        using HttpResponseMessage first = await client.OpenStreamAsync(Fields), second = await client.OpenStreamAsync(Fields);
+        using var one = new StreamReader(await first.Content.ReadAsStreamAsync());
+        using var two = new StreamReader(await second.Content.ReadAsStreamAsync());
+        Assert.StartsWith("data: {", await one.ReadLineAsync());
+        Assert.StartsWith("data: {", await two.ReadLineAsync());
+
+        release.SetResult();
+
+        string rest = await one.ReadToEndAsync();
+        Assert.EndsWith("data: [DONE]\n\n", rest);
+        Assert.Equal(rest.Length, (await two.ReadToEndAsync()).Length);
+    }
+
+    [Fact]
     public async Task Stream_Silence_IsFilledWithComments()
     {
         var release = new TaskCompletionSource();
