@@ -20,14 +20,11 @@ internal sealed class ClusterOptions
 
     private readonly Option<string?> _device = Values.Device();
 
-    private readonly Option<int?> _threads = new("--threads")
-    {
-        Description = "Threads that compute on the CPU. Default: one per core.", HelpName = "N", CustomParser = Values.IntegerIn(1, 1024),
-    };
+    private readonly Option<int?> _threads = Values.Threads();
 
-    private readonly Option<TensorType?> _weightType = TypeOption("--dtype", "The type of the weights in memory, f32 or bf16. Default: as stored.");
+    private readonly Option<TensorType?> _weightType = Values.WeightType();
 
-    private readonly Option<TensorType?> _kvType = TypeOption("--kv-dtype", "The type of the KV cache, f32 or bf16, which halves it. Default: f32.");
+    private readonly Option<TensorType?> _kvType = Values.KvType();
 
     /// <summary>Adds the options to a command.</summary>
     public void AddTo(Command command)
@@ -50,17 +47,5 @@ internal sealed class ClusterOptions
         WeightType = result.GetValue(_weightType),
         KvType = result.GetValue(_kvType) ?? TensorType.Float32,
         LogLevel = logLevel,
-    };
-
-    private static Option<TensorType?> TypeOption(string name, string description) => new(name)
-    {
-        Description = description,
-        HelpName = "TYPE",
-        CustomParser = result => Values.Text(result) switch
-        {
-            "f32" => TensorType.Float32,
-            "bf16" => TensorType.BFloat16,
-            _ => Values.Wrong<TensorType?>(result, "f32 or bf16"),
-        },
     };
 }

@@ -51,6 +51,10 @@ public static class CommandLine
             LogLevelOption,
             GenerateCommand.Build(LogLevelOption),
             ServeCommand.Build(LogLevelOption),
+            SiloCommand.Build(LogLevelOption),
+            GatewayCommand.Build(LogLevelOption),
+            ModelCommand.Build(LogLevelOption),
+            StatusCommand.Build(LogLevelOption),
             TrainCommand.Build(),
             InfoCommand.Build(),
             DoctorCommand.Build(),
@@ -65,7 +69,7 @@ public static class CommandLine
     {
         RequestRefusedException { Param: { } param } refused when refused.Message.StartsWith(param, StringComparison.Ordinal) =>
             "--" + param.Replace('_', '-').Replace("-ids", "-id", StringComparison.Ordinal) + refused.Message[param.Length..],
-        RequestRefusedException or GenerationFailedException or ModelFormatException or TorchUnavailableException or InputException or InvalidDataException => exception.Message,
+        RequestRefusedException or GenerationFailedException or ClusterUnreachableException or ModelLoadException or ModelFormatException or TorchUnavailableException or InputException or InvalidDataException => exception.Message,
         ArgumentException or IOException or UnauthorizedAccessException => exception.Message,
         AggregateException { InnerExceptions: [{ } inner] } => Describe(inner),
         _ => null,

@@ -1,13 +1,18 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using System.Net;
 using System.Text.RegularExpressions;
+using DistributedGpt.Client;
+using DistributedGpt.Models;
 
 namespace DistributedGpt.Cli;
 
 /// <summary>Reads the values of options; what cannot be read is refused by the option's name.</summary>
 internal static partial class Values
 {
+    private const string ClusterVariable = "DGPT_CLUSTER";
+
     /// <summary>A whole number.</summary>
     public static int? Integer(ArgumentResult result) =>
         int.TryParse(Text(result), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) ? value : Wrong<int?>(result, "a whole number");
@@ -41,6 +46,41 @@ internal static partial class Values
         CustomParser = result => DevicePattern().IsMatch(Text(result)) ? Text(result) : Wrong<string>(result, "cpu or cuda[:INDEX]"),
     };
 
+    /// <summary>The option that says how many threads compute.</summary>
+    public static Option<int?> Threads() => new("--threads")
+    {
+        Description = "Threads that compute on the CPU. Default: one per core.", HelpName = "N", CustomParser = IntegerIn(1, 1024),
+    };
+
+    /// <summary>The option that says what type weights have in memory.</summary>
+    public static Option<TensorType?> WeightType() => Type("--dtype", "The type of the weights in memory, f32 or bf16. Default: as stored.");
+
+    /// <summary>The option that says what type keys and values have.</summary>
+    public static Option<TensorType?> KvType() => Type("--kv-dtype", "The type of the KV cache, f32 or bf16, which halves it. Default: f32.");
+
+    /// <summary>The option that names a cluster.</summary>
+    public static Option<ClusterAddress> Cluster() => new("--cluster")
+    {
+        Description = "The cluster: redis://[user[:password]@]host[:port][/name], rediss:// for TLS. Default: what DGPT_CLUSTER says.",
+        HelpName = "ADDRESS",
+        Required = Environment.GetEnvironmentVariable(ClusterVariable) is null,
+        DefaultValueFactory = result => Environment.GetEnvironmentVariable(ClusterVariable) is { } text ? ParseCluster(result, text) : null!,
+        CustomParser = result => ParseCluster(result, Text(result)),
+    };
+
+    /// <summary>An IP address.</summary>
+    public static IPAddress? Address(ArgumentResult result) =>
+        IPAddress.TryParse(Text(result), out IPAddress? address) ? address : Wrong<IPAddress>(result, "an IP address");
+
+    /// <summary>A number of bytes, such as 8GiB or 512MiB.</summary>
+    public static long? Size(ArgumentResult result)
+    {
+        Match match = SizePattern().Match(Text(result));
+        if (!match.Success) return Wrong<long?>(result, "a size such as 8GiB or 512MiB");
+        int shift = match.Groups[2].Value.ToUpperInvariant() switch { "T" => 40, "G" => 30, "M" => 20, "K" => 10, _ => 0 };
+        return (long)(double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) * (1L << shift));
+    }
+
     /// <summary>Refuses the option's value.</summary>
     public static T? Wrong<T>(ArgumentResult result, string expected)
     {
@@ -51,6 +91,34 @@ internal static partial class Values
 
     /// <summary>The last value given.</summary>
     public static string Text(ArgumentResult result) => result.Tokens.Count > 0 ? result.Tokens[^1].Value : "";
+
+    private static ClusterAddress ParseCluster(ArgumentResult result, string text)
+    {
+        try
+        {
+            return ClusterAddress.Parse(text);
+        }
+        catch (FormatException e)
+        {
+            result.AddError($"--cluster: {e.Message}");
+            return null!;
+        }
+    }
+
+    private static Option<TensorType?> Type(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "TYPE",
+        CustomParser = result => Text(result) switch
+        {
+            "f32" => TensorType.Float32,
+            "bf16" => TensorType.BFloat16,
+            _ => Wrong<TensorType?>(result, "f32 or bf16"),
+        },
+    };
+
+    [GeneratedRegex(@"^(\d{1,9}(?:\.\d{1,3})?)([KMGT]?)(?:i?B)?$", RegexOptions.IgnoreCase)]
+    private static partial Regex SizePattern();
 
     [GeneratedRegex(@"^(cpu|cuda(:\d{1,3})?)$")]
     private static partial Regex DevicePattern();

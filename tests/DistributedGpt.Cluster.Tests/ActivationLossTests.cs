@@ -52,7 +52,7 @@ public sealed class ActivationLossTests
 
         Assert.Equal(greedy, first);
         Assert.Equal(greedy, second);
-        SchedulerStatus status = (await coordinator.GetStatus())!.Value;
+        SchedulerStatus status = (await coordinator.GetReport())!.Scheduler;
         Assert.Equal((prompt.Length - 1) / StepBatch.BlockSize * StepBatch.BlockSize, status.RowsSaved);
     }
 
@@ -69,7 +69,7 @@ public sealed class ActivationLossTests
 
         // The cancellation is a call behind the ones that ask for the status: ask until it has arrived.
         SchedulerStatus status;
-        do status = (await coordinator.GetStatus())!.Value;
+        do status = (await coordinator.GetReport())!.Scheduler;
         while (status.Running + status.Waiting + status.StepsInFlight > 0);
         Assert.Equal(0, status.BlocksInUse);
         Assert.InRange(status.TokensGenerated, 1, 99);

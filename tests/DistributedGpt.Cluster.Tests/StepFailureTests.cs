@@ -32,7 +32,7 @@ public sealed class StepFailureTests
         Assert.InRange(read.Count, 4, 8);
         (int[] next, int[] greedy, _) = Golden.Cases.Last();
         Assert.Equal(greedy, await GenerateAsync(model, next, greedy.Length));
-        SchedulerStatus status = (await cluster.Grains.GetGrain<ICoordinatorControl>(new ReplicaKey("llama", 0).ToString()).GetStatus())!.Value;
+        SchedulerStatus status = (await cluster.Grains.GetGrain<ICoordinatorControl>(new ReplicaKey("llama", 0).ToString()).GetReport())!.Scheduler;
         Assert.Equal((0, 0, 0), (status.Waiting, status.Running, status.BlocksInUse));
     }
 

@@ -34,7 +34,7 @@ public sealed class StopStringTests
         {
             if (chunk is not { Completion: 0, Finish: FinishReason.Stop }) return;
             using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-            while ((await coordinator.GetStatus())!.Value.Running != 1) await Task.Delay(5, patience.Token);
+            while ((await coordinator.GetReport())!.Scheduler.Running != 1) await Task.Delay(5, patience.Token);
             release.Set();
         });
 

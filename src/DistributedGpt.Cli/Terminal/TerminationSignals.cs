@@ -31,6 +31,14 @@ internal sealed class TerminationSignals : IDisposable
     /// <summary>The exit code by convention: 128 and the number of the first signal.</summary>
     public int ExitCode => _exitCode;
 
+    /// <summary>Waits for the first signal.</summary>
+    public async Task WaitAsync()
+    {
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using CancellationTokenRegistration registration = Requested.Register(ended.SetResult);
+        await ended.Task;
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

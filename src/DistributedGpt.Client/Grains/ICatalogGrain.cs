@@ -10,4 +10,22 @@ public interface ICatalogGrain : IGrainWithIntegerKey
     /// <summary>Whether there are models and all of them can be served now.</summary>
     [ResponseTimeout("00:00:05")]
     Task<bool> IsReady();
+
+    /// <summary>Loads a model and keeps it in the catalog.</summary>
+    /// <returns>Null, or why it cannot be loaded, fit for the user.</returns>
+    [ResponseTimeout("01:00:00")]
+    Task<string?> Load(ModelSpec model);
+
+    /// <summary>How much of a model is loaded.</summary>
+    [ResponseTimeout("00:00:05")]
+    Task<LoadProgress> GetProgress(string name);
+
+    /// <summary>Takes a model out of the catalog and off the silos, once its streams have ended or at once.</summary>
+    /// <returns>False where there is none of that name.</returns>
+    [ResponseTimeout("01:00:00")]
+    Task<bool> Unload(string name, bool now);
+
+    /// <summary>The cluster at this moment.</summary>
+    [ResponseTimeout("00:00:05")]
+    Task<ClusterStatus> GetStatus();
 }

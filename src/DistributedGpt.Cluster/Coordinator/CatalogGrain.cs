@@ -8,39 +8,93 @@ namespace DistributedGpt.Cluster;
 /// loaded, so a load that fails leaves nothing behind.
 /// </summary>
 [KeepAlive, Reentrant]
-internal sealed class CatalogGrain(RecordStore records) : Grain, ICatalogControl
+internal sealed class CatalogGrain(RecordStore records, IClusterMembershipService membership, SiloAgents agents) : Grain, ICatalogControl
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+
     public async Task<ModelInfo[]> ListModels()
     {
-        StoredRecord<CatalogRecord> record = await records.ReadAsync<CatalogRecord>(CatalogRecord.Name);
-        ModelInfo?[] infos = await Task.WhenAll((record.Value?.Models ?? []).Select(model => GrainFactory.GetGrain<IModelGrain>(model.Name).GetInfo()));
+        ModelInfo?[] infos = await Task.WhenAll((await ReadAsync()).Select(model => GrainFactory.GetGrain<IModelGrain>(model.Name).GetInfo()));
         return [.. infos.OfType<ModelInfo>()];
     }
 
     public async Task<bool> IsReady()
     {
-        StoredRecord<CatalogRecord> record = await records.ReadAsync<CatalogRecord>(CatalogRecord.Name);
-        ModelSpec[] models = record.Value?.Models ?? [];
-        bool[] ready = await Task.WhenAll(models.Select(model => GrainFactory.GetGrain<IModelControl>(model.Name).IsReady()));
+        bool[] ready = await Task.WhenAll((await ReadAsync()).Select(model => GrainFactory.GetGrain<IModelControl>(model.Name).IsReady()));
         return ready.Length > 0 && Array.TrueForAll(ready, each => each);
     }
 
-    public async Task<ModelSpec?> Find(string name)
-    {
-        StoredRecord<CatalogRecord> record = await records.ReadAsync<CatalogRecord>(CatalogRecord.Name);
-        return Array.Find(record.Value?.Models ?? [], model => model.Name == name);
-    }
+    public async Task<ModelSpec?> Find(string name) => Array.Find(await ReadAsync(), model => model.Name == name);
 
     public async Task<string?> Load(ModelSpec model)
     {
         if (await Find(model.Name) is { } present)
             return present == model ? null : $"{model.Name}: model: a model of that name is loaded from {present.Path}";
         if (await GrainFactory.GetGrain<IModelControl>(model.Name).Load(model) is { } error) return error;
+        await ChangeAsync(models => [.. models.Where(other => other.Name != model.Name), model]);
+        return null;
+    }
+
+    public Task<LoadProgress> GetProgress(string name) => Coordinator(name).GetProgress();
+
+    public async Task<bool> Unload(string name, bool now)
+    {
+        if (await Find(name) is null) return false;
+        await ChangeAsync(models => [.. models.Where(model => model.Name != name)]);
+        await GrainFactory.GetGrain<IModelControl>(name).Unload(now);
+        return true;
+    }
+
+    public async Task Wake()
+    {
+        foreach (ModelSpec model in await ReadAsync()) await Coordinator(model.Name).GetReport();
+    }
+
+    public async Task<ClusterStatus> GetStatus()
+    {
+        Task<SiloReport[]> silos = Task.WhenAll(membership.CurrentSnapshot.Members.Values
+            .Where(member => member.Status != SiloStatus.Dead)
+            .OrderBy(member => member.Name, StringComparer.Ordinal)
+            .Select(DescribeAsync));
+        Task<ModelReport[]> models = Task.WhenAll((await ReadAsync()).OrderBy(model => model.Name, StringComparer.Ordinal).Select(DescribeAsync));
+        return new ClusterStatus(await silos, await models);
+    }
+
+    private ICoordinatorControl Coordinator(string model) => GrainFactory.GetGrain<ICoordinatorControl>(new ReplicaKey(model, 0).ToString());
+
+    private async Task<SiloReport> DescribeAsync(ClusterMember member)
+    {
+        var report = new SiloReport(member.Name, member.SiloAddress.ToString(), member.Status.ToString());
+        return await AnswerAsync(async () => await agents[member.SiloAddress].GetCapacity()) is not { } capacity
+            ? report
+            : report with { Device = capacity.Device, MemoryLimit = capacity.MemoryLimit, ReservedBytes = capacity.ReservedBytes };
+    }
+
+    private async Task<ModelReport> DescribeAsync(ModelSpec model) =>
+        new(model.Name, model.Path, await AnswerAsync(Coordinator(model.Name).GetReport) is { } report ? [report] : []);
+
+    /// <summary>What does not answer must not keep the others from being seen.</summary>
+    private static async Task<T?> AnswerAsync<T>(Func<Task<T?>> call)
+        where T : class
+    {
+        try
+        {
+            return await call().WaitAsync(Patience);
+        }
+        catch (Exception e) when (e is OrleansException or TimeoutException)
+        {
+            return null;
+        }
+    }
+
+    private async Task<ModelSpec[]> ReadAsync() => (await records.ReadAsync<CatalogRecord>(CatalogRecord.Name)).Value?.Models ?? [];
+
+    private async Task ChangeAsync(Func<ModelSpec[], ModelSpec[]> change)
+    {
         while (true)
         {
             StoredRecord<CatalogRecord> record = await records.ReadAsync<CatalogRecord>(CatalogRecord.Name);
-            ModelSpec[] others = Array.FindAll(record.Value?.Models ?? [], other => other.Name != model.Name);
-            if (await records.TryWriteAsync(record, new CatalogRecord([.. others, model]))) return null;
+            if (await records.TryWriteAsync(record, new CatalogRecord(change(record.Value?.Models ?? [])))) return;
         }
     }
 }

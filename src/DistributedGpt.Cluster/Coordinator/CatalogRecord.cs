@@ -1,3 +1,5 @@
+using DistributedGpt.Client;
+
 namespace DistributedGpt.Cluster;
 
 /// <summary>The durable list of models that the cluster is to serve.</summary>

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using DistributedGpt.Client;
 using DistributedGpt.Engine;
 using DistributedGpt.Models;
 using Microsoft.Extensions.Logging;
@@ -34,11 +35,17 @@ internal sealed partial class CoordinatorGrain(
     ILogger<CoordinatorGrain> logger) : Grain, ICoordinatorControl
 {
     private static readonly TimeSpan Heartbeat = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan AgentPatience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan MovePause = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>So long, after all silos were lost, those of the plan may take to come back before others get their layers.</summary>
+    private static readonly TimeSpan RestartPatience = TimeSpan.FromSeconds(10);
 
     private readonly Guid _id = Guid.NewGuid();
     private readonly Dictionary<Guid, TaskCompletionSource> _waiting = [];
     private readonly CancellationTokenSource _stopping = new();
     private readonly StepClock _clock = new();
+    private readonly Stopwatch _sinceActivation = Stopwatch.StartNew();
     private ReplicaKey? _key;
     private CoordinatorProtocol? _protocol;
     private Scheduler? _scheduler;
@@ -46,6 +53,7 @@ internal sealed partial class CoordinatorGrain(
     private StageSpec[] _stages = [];
     private long _totalBytes;
     private TaskCompletionSource<string?>? _loaded;
+    private bool _unloading;
 
     private ReplicaKey Key => _key ??= ReplicaKey.Parse(this.GetPrimaryKeyString());
 
@@ -54,6 +62,7 @@ internal sealed partial class CoordinatorGrain(
     {
         StoredRecord<ReplicaRecord> record = await records.ReadAsync<ReplicaRecord>(Key.ToString());
         if (record.Value is { } value) Begin(value);
+        Run(WatchSilosAsync());
     }
 
     /// <inheritdoc/>
@@ -89,14 +98,25 @@ internal sealed partial class CoordinatorGrain(
     public async Task<LoadProgress> GetProgress()
     {
         if (_record is null) return default;
-        long[] loaded = await Task.WhenAll(_record.Silos.Select(silo => agents[silo].GetLoadedBytes(Key)));
+        long[] loaded = await Task.WhenAll(_record.Silos.Where(silo => !IsLost(silo)).Select(silo => agents[silo].GetLoadedBytes(Key)));
         return new LoadProgress(loaded.Sum(), _totalBytes);
     }
 
-    public Task<SchedulerStatus?> GetStatus() => Task.FromResult(_scheduler?.Status);
+    public Task<ReplicaReport?> GetReport() => Task.FromResult(_record is { } record && _scheduler is { } scheduler && _protocol is { } protocol
+        ? new ReplicaReport(Key.Index, protocol.State, record.Epoch, [.. record.Plan.Stages.Select(Describe)], scheduler.Status)
+        : null);
+
+    public async Task Unload(bool now)
+    {
+        _unloading = true;
+        while (!now && _scheduler?.Status is { } status && status.Running + status.Waiting > 0) await Task.Delay(Heartbeat, _stopping.Token);
+        if (_record is not null) await AbandonAsync();
+    }
 
     public Task<DeliverySession?> Submit(GenerateRequest request, Guid subscription)
     {
+        // One that runs may be submitted again: its client has lost an answer.
+        if (_protocol is null || (_unloading && !_scheduler!.Contains(request.Id))) throw new RequestRefusedException("model", $"model: {Key.Model} is not loaded");
         DeliverySession? session = _protocol?.Submit(request, subscription);
         CarryOut();
         return Task.FromResult(session);
@@ -144,21 +164,30 @@ internal sealed partial class CoordinatorGrain(
     {
         ModelFolder folder = store.Folder(record.Model.Path);
         ModelConfig config = folder.Config;
-        PlanStage[] stages = record.Plan.Stages;
-        _record = record;
-        _stages = [.. stages.Select((stage, index) => new StageSpec(Key, index, stage, config.HiddenSize))];
+        Follow(record);
+        int stages = record.Plan.Stages.Length;
         var options = new SchedulerOptions
         {
             ContextLength = config.ContextLength,
             VocabularySize = config.VocabularySize,
-            MaxInFlight = stages.Length,
-            TokenBudget = TokenBudget(config.HiddenSize, stages.Length),
+            MaxInFlight = stages,
+            TokenBudget = TokenBudget(config.HiddenSize, stages),
         };
         _scheduler = new Scheduler(options, new BlockPool(record.KvBlocks), new BlockHasher(record.Fingerprint));
         _protocol = new CoordinatorProtocol(_id, _scheduler, new CoordinatorOptions { StepTimeout = _clock.TimeoutOf });
         _protocol.Start();
         CarryOut();
     }
+
+    private void Follow(ReplicaRecord record)
+    {
+        int hidden = store.Folder(record.Model.Path).Config.HiddenSize;
+        _record = record;
+        _stages = [.. record.Plan.Stages.Select((stage, index) => new StageSpec(Key, index, stage, hidden))];
+    }
+
+    private StageReport Describe(PlanStage stage) =>
+        new(stage.FirstLayer, stage.LayerCount, stage.Embedding, stage.Head, _record!.SiloNames[stage.Silo]);
 
     /// <summary>Rows per step: where a step crosses a border, its frame must stay below 2 MiB.</summary>
     private static int TokenBudget(int hidden, int stages) =>
@@ -221,7 +250,7 @@ internal sealed partial class CoordinatorGrain(
                 return;
             }
 
-            _record = raised;
+            Follow(raised);
             if (await LoadPartsAsync(raised) is { } error)
             {
                 LogLoadFailed(Key, error);
@@ -239,7 +268,7 @@ internal sealed partial class CoordinatorGrain(
                 LogAttaching(Key, raised.Epoch);
             }
         }
-        catch (Exception e) when (e is OrleansException or TimeoutException or IOException)
+        catch (Exception e) when (e is OrleansException or TimeoutException or IOException or InsufficientMemoryException)
         {
             LogCommandFailed(e, Key);
             _protocol!.EpochFailed();
@@ -257,8 +286,53 @@ internal sealed partial class CoordinatorGrain(
             StoredRecord<ReplicaRecord> stored = await records.ReadAsync<ReplicaRecord>(Key.ToString());
             if (stored.Value is not { } before) return null;
             if (_protocol!.Epoch > 0 && before.Owner != _id) return null;
-            ReplicaRecord raised = before with { Epoch = before.Epoch + 1, Owner = _id };
+            ReplicaRecord raised = await PlaceLostStagesAsync(before) with { Epoch = before.Epoch + 1, Owner = _id };
             if (await records.TryWriteAsync(stored, raised)) return raised;
+        }
+    }
+
+    /// <summary>The record with every stage on a silo that lives.</summary>
+    private async Task<ReplicaRecord> PlaceLostStagesAsync(ReplicaRecord record)
+    {
+        if (!record.Plan.Stages.Any(stage => IsLost(record.SiloOf(stage)))) return record;
+        SiloOffer[] living = await GetOffersAsync();
+        bool allLost = record.Plan.Stages.All(stage => IsLost(record.SiloOf(stage)));
+        if (allLost && _sinceActivation.Elapsed < RestartPatience && !record.SiloNames.All(name => living.Any(silo => silo.Name == name)))
+            throw new TimeoutException($"{Key}: waiting for its silos after a restart: {string.Join(", ", record.SiloNames)}");
+        ReplicaRecord replaced = ReplicaPlanner.Replace(store.Folder(record.Model.Path), record, living);
+        foreach (PlanStage stage in record.Plan.Stages.Where(stage => IsLost(record.SiloOf(stage))))
+            LogStageMoves(Key, stage.FirstLayer, stage.EndLayer - 1, record.SiloNames[stage.Silo], replaced.SiloNames[replaced.Plan.Stages[record.Plan.StageOf(stage.FirstLayer)].Silo]);
+        return replaced;
+    }
+
+    private bool IsLost(SiloAddress silo) => membership.CurrentSnapshot.GetSiloStatus(silo) != SiloStatus.Active;
+
+    /// <summary>What every living silo offers; one that does not answer offers nothing.</summary>
+    private async Task<SiloOffer[]> GetOffersAsync()
+    {
+        ClusterMember[] members = [.. membership.CurrentSnapshot.Members.Values.Where(member => member.Status == SiloStatus.Active).OrderBy(member => member.SiloAddress)];
+        SiloOffer?[] offers = await Task.WhenAll(members.Select(async member =>
+        {
+            try
+            {
+                return new SiloOffer(member.SiloAddress, member.Name, await agents[member.SiloAddress].GetCapacity().WaitAsync(AgentPatience));
+            }
+            catch (Exception e) when (e is OrleansException or TimeoutException)
+            {
+                return null;
+            }
+        }));
+        return [.. offers.OfType<SiloOffer>()];
+    }
+
+    /// <summary>Tells the protocol at once when a silo of the plan is gone, rather than when a call to it fails.</summary>
+    private async Task WatchSilosAsync()
+    {
+        await foreach (ClusterMembershipSnapshot _ in membership.MembershipUpdates.WithCancellation(_stopping.Token))
+        {
+            if (_record is null || !_record.Plan.Stages.Any(stage => IsLost(_record.SiloOf(stage)))) continue;
+            _protocol?.SiloLost();
+            CarryOut();
         }
     }
 
@@ -296,13 +370,14 @@ internal sealed partial class CoordinatorGrain(
             RequestContext.Remove(IPlacementDirector.PlacementHintKey);
             LoadReply reply = await load;
             if (!reply.Moved) return reply.Error;
+            await Task.Delay(MovePause, _stopping.Token);
         }
     }
 
-    /// <summary>The first load failed: nothing is left behind.</summary>
+    /// <summary>The first load failed, or the replica is unloaded: nothing is left behind.</summary>
     private async Task AbandonAsync()
     {
-        await Task.WhenAll(_record!.Silos.Select(silo => agents[silo].Release(Key)));
+        await Task.WhenAll(_record!.Silos.Where(silo => !IsLost(silo)).Select(silo => agents[silo].Release(Key)));
         StoredRecord<ReplicaRecord> stored = await records.ReadAsync<ReplicaRecord>(Key.ToString());
         if (stored.Value?.Owner == _id) await records.ClearAsync(stored);
         _protocol = null;
@@ -373,22 +448,25 @@ internal sealed partial class CoordinatorGrain(
     private async Task<ReplicaRecord> PlanAsync(ModelSpec model)
     {
         ModelFolder folder = store.Folder(model.Path);
-        SiloAddress[] silos = [.. membership.CurrentSnapshot.Members.Values.Where(member => member.Status == SiloStatus.Active).Select(member => member.SiloAddress).Order()];
-        SiloCapacity[] capacities = await Task.WhenAll(silos.Select(silo => agents[silo].GetCapacity()));
-        (StagePlan plan, int blocks, long bytes) = ReplicaPlanner.Plan(folder, model, capacities);
+        SiloOffer[] silos = await GetOffersAsync();
+        (StagePlan plan, int blocks, long bytes) = ReplicaPlanner.Plan(folder, model, Array.ConvertAll(silos, silo => silo.Capacity));
         _totalBytes = bytes;
         return new ReplicaRecord
         {
             Model = model,
             Fingerprint = await fingerprints.GetAsync(model.Path),
             Plan = plan,
-            Silos = silos,
+            Silos = Array.ConvertAll(silos, silo => silo.Address),
+            SiloNames = Array.ConvertAll(silos, silo => silo.Name),
             KvBlocks = blocks,
         };
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Replica}: attaching under epoch {Epoch}")]
     private partial void LogAttaching(ReplicaKey replica, long epoch);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Replica}: layers {First} to {Last} go from {Lost}, which is gone, to {Silo}")]
+    private partial void LogStageMoves(ReplicaKey replica, int first, int last, string lost, string silo);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Replica}: step {Number} of epoch {Epoch} failed")]
     private partial void LogStepFailed(Exception exception, ReplicaKey replica, long epoch, int number);

@@ -21,9 +21,14 @@ internal interface ICoordinatorControl : ICoordinatorGrain
     [AlwaysInterleave]
     Task<LoadProgress> GetProgress();
 
-    /// <summary>The scheduler's figures; null where the replica is not loaded.</summary>
+    /// <summary>Drops the replica, once its requests have ended or at once.</summary>
+    [ResponseTimeout("01:00:00")]
+    Task Unload(bool now);
+
+    /// <summary>The replica at this moment; null where it is not loaded.</summary>
     [AlwaysInterleave]
-    Task<SchedulerStatus?> GetStatus();
+    [ResponseTimeout("00:00:05")]
+    Task<ReplicaReport?> GetReport();
 
     /// <summary>The tokens of a step, from the last stage.</summary>
     [AlwaysInterleave]

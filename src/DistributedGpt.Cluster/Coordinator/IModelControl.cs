@@ -13,4 +13,8 @@ internal interface IModelControl : IModelGrain
     /// <summary>Whether a replica can serve now.</summary>
     [ResponseTimeout("00:00:02")]
     Task<bool> IsReady();
+
+    /// <summary>Unloads the model's replicas, once their streams have ended or at once.</summary>
+    [ResponseTimeout("01:00:00")]
+    Task Unload(bool now);
 }

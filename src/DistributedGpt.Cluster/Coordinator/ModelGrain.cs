@@ -36,6 +36,12 @@ internal sealed class ModelGrain(SiloStore store, FingerprintCache fingerprints)
         }
     }
 
+    public async Task Unload(bool now)
+    {
+        _info = null;
+        await Coordinator.Unload(now);
+    }
+
     public async Task<ModelInfo?> GetInfo()
     {
         if (_info is not null) return _info;

@@ -1,3 +1,4 @@
+using DistributedGpt.Client;
 using DistributedGpt.Engine;
 using DistributedGpt.Models;
 using DistributedGpt.Transformer;
@@ -41,6 +42,49 @@ internal static class ReplicaPlanner
         }
 
         return (plan, wanted, bytes + config.LayerCount * new KvCacheOptions(wanted, model.KvType).BytesFor(config));
+    }
+
+    /// <summary>
+    /// Gives the stages of silos that are gone to those that live; all others stay where they are, with their caches. A silo that
+    /// came back under the name of a lost one takes its stages again; else the one with the most free memory does.
+    /// </summary>
+    /// <param name="folder">The model.</param>
+    /// <param name="record">The replica as it was planned.</param>
+    /// <param name="living">The silos that live.</param>
+    /// <exception cref="InsufficientMemoryException">No silo has room for a stage; the message has the numbers.</exception>
+    public static ReplicaRecord Replace(ModelFolder folder, ReplicaRecord record, IReadOnlyList<SiloOffer> living)
+    {
+        Dictionary<SiloAddress, long> free = living.ToDictionary(silo => silo.Address, silo => silo.Capacity.FreeBytes);
+        List<SiloOffer> places = [.. living];
+        var stages = new PlanStage[record.Plan.Stages.Length];
+        for (int i = 0; i < stages.Length; i++)
+        {
+            PlanStage stage = record.Plan.Stages[i];
+            int place = places.FindIndex(silo => silo.Address.Equals(record.SiloOf(stage)));
+            if (place < 0)
+            {
+                string name = record.SiloNames[stage.Silo];
+                SiloOffer chosen = places.OrderByDescending(silo => silo.Name == name).ThenByDescending(silo => free[silo.Address])
+                    .FirstOrDefault(silo => BytesOn(silo) <= free[silo.Address])
+                    ?? throw new InsufficientMemoryException(
+                        $"{record.Model.Name}: memory: layers {stage.FirstLayer} to {stage.EndLayer - 1} were on {name}, which is gone; expected a silo with " +
+                        $"{(living.Count == 0 ? 0 : living.Min(BytesOn)):N0} free bytes, found {string.Join(", ", living.Select(silo => $"{silo.Name} with {free[silo.Address]:N0}"))}");
+                free[chosen.Address] -= BytesOn(chosen);
+                place = places.IndexOf(chosen);
+            }
+
+            stages[i] = stage with { Silo = place };
+
+            long BytesOn(SiloOffer silo) => WeightBytes(stage, folder, silo.Capacity.WeightType) +
+                stage.LayerCount * new KvCacheOptions(record.KvBlocks, record.Model.KvType).BytesFor(folder.Config);
+        }
+
+        return record with
+        {
+            Plan = new StagePlan(stages),
+            Silos = [.. places.Select(silo => silo.Address)],
+            SiloNames = [.. places.Select(silo => silo.Name)],
+        };
     }
 
     private static int Blocks(int tokens) => (tokens + StepBatch.BlockSize - 1) / StepBatch.BlockSize;

@@ -1,3 +1,4 @@
+using DistributedGpt.Client;
 using DistributedGpt.Engine;
 
 namespace DistributedGpt.Cluster;
@@ -20,6 +21,9 @@ public sealed record ReplicaRecord
 
     /// <summary>The silos that <see cref="PlanStage.Silo"/> counts.</summary>
     [Id(3)] public required SiloAddress[] Silos { get; init; }
+
+    /// <summary>The names of <see cref="Silos"/>, by which they are known again after a restart.</summary>
+    [Id(7)] public required string[] SiloNames { get; init; }
 
     /// <summary>Blocks of every layer's KV cache.</summary>
     [Id(4)] public required int KvBlocks { get; init; }

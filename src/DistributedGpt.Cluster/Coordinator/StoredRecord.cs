@@ -7,5 +7,5 @@ internal sealed record StoredRecord<T>(string Name, GrainState<T?> State)
     where T : class
 {
     /// <summary>The value; null where there is no record yet.</summary>
-    public T? Value => State.State;
+    public T? Value => State.RecordExists ? State.State : null;
 }

@@ -1,6 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
 using System.Net;
-using System.Net.Sockets;
 using DistributedGpt.Client;
 using DistributedGpt.Models;
 using DistributedGpt.Transformer;
@@ -93,7 +92,7 @@ public sealed class EmbeddedCluster : IAsyncDisposable
         IPEndPoint? primary = null;
         for (int i = 0; i < options.Silos; i++)
         {
-            var endpoint = new IPEndPoint(IPAddress.Loopback, FreePort());
+            var endpoint = new IPEndPoint(IPAddress.Loopback, FreePort.Find(IPAddress.Loopback));
             primary ??= endpoint;
             HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
             if (options.LogLevel is { } level)
@@ -128,15 +127,14 @@ public sealed class EmbeddedCluster : IAsyncDisposable
 
     private async Task LoadAsync(ModelSpec model, IProgress<LoadProgress>? progress, CancellationToken cancellationToken)
     {
-        Task<string?> load = Grains.GetGrain<ICatalogControl>(0).Load(model);
-        var coordinator = Grains.GetGrain<ICoordinatorControl>(new ReplicaKey(model.Name, 0).ToString());
-        while (progress is not null && await Task.WhenAny(load, Task.Delay(100, cancellationToken)) != load)
+        try
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            progress.Report(await coordinator.GetProgress());
+            await new ClusterAdministration(_silos[0].Services.GetRequiredService<IClusterClient>()).LoadModelAsync(model, progress, cancellationToken);
         }
-
-        if (await load.WaitAsync(cancellationToken) is { } error) throw new ModelFormatException(error);
+        catch (ModelLoadException e)
+        {
+            throw new ModelFormatException(e.Message);
+        }
     }
 
     private static async Task StopAsync(List<IHost> silos, ComputeDevice device)
@@ -151,12 +149,5 @@ public sealed class EmbeddedCluster : IAsyncDisposable
         device.Lane.Dispose();
         foreach (IHost silo in silos) silo.Dispose();
         device.Backend.Dispose();
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

@@ -8,7 +8,7 @@ namespace DistributedGpt.Cluster;
 internal static class SiloHosting
 {
     /// <summary>Adds the store, the agent, the placement and the records of a silo that computes on <paramref name="device"/>.</summary>
-    public static ISiloBuilder AddDistributedGpt(this ISiloBuilder silo, ComputeDevice device, SiloStoreOptions options, IGrainStorage storage)
+    public static ISiloBuilder AddDistributedGpt(this ISiloBuilder silo, ComputeDevice device, SiloStoreOptions options, IGrainStorage? storage = null)
     {
         IServiceCollection services = silo.Services;
         services.AddSingleton(device);
@@ -17,7 +17,7 @@ internal static class SiloHosting
         services.AddSingleton<FingerprintCache>();
         services.AddSingleton<SiloAgents>();
         services.AddSingleton<RecordStore>();
-        services.AddKeyedSingleton(RecordStore.StorageName, storage);
+        if (storage is not null) services.AddKeyedSingleton(RecordStore.StorageName, storage);
         services.AddGrainService<SiloAgent>();
         services.AddPlacementDirector<PlannedPlacement, PlannedPlacementDirector>();
 #pragma warning disable ORLEANSEXP003 // Strongly consistent, and survivors keep their activations when a silo dies.

@@ -225,6 +225,12 @@ public sealed class CoordinatorProtocol
         RaiseNow();
     }
 
+    /// <summary>A silo of the plan is gone: calls to it end late or never, and its layers must be placed anew.</summary>
+    public void SiloLost()
+    {
+        if (State is CoordinatorState.Running or CoordinatorState.Attaching) RaiseNow();
+    }
+
     /// <summary>A timer has elapsed.</summary>
     /// <param name="timer">The timer.</param>
     public void TimerElapsed(CoordinatorTimer timer)

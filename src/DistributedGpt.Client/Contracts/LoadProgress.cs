@@ -1,4 +1,4 @@
-namespace DistributedGpt.Cluster;
+namespace DistributedGpt.Client;
 
 /// <summary>How far the loading of a model is.</summary>
 /// <param name="LoadedBytes">Bytes of weights that are resident.</param>

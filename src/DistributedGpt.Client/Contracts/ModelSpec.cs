@@ -1,6 +1,6 @@
 using DistributedGpt.Models;
 
-namespace DistributedGpt.Cluster;
+namespace DistributedGpt.Client;
 
 /// <summary>A model that the cluster is to serve.</summary>
 [GenerateSerializer, Immutable]

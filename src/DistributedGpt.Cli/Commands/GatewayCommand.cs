@@ -1,0 +1,36 @@
+using System.CommandLine;
+using DistributedGpt.Client;
+using DistributedGpt.Gateway;
+using Microsoft.Extensions.Logging;
+
+namespace DistributedGpt.Cli;
+
+/// <summary><c>dgpt gateway</c>: HTTP and gRPC in front of a cluster of other processes.</summary>
+internal static class GatewayCommand
+{
+    /// <summary>The command.</summary>
+    public static Command Build(Option<LogLevel?> logLevel)
+    {
+        Option<ClusterAddress> cluster = Values.Cluster();
+        var listening = new GatewayListening();
+        var command = new Command("gateway", "Serve the models of a cluster over HTTP (OpenAI's API) and gRPC.") { cluster };
+        listening.AddTo(command);
+        command.SetAction(result => RunAsync(result.GetRequiredValue(cluster), listening.Read(result, result.GetValue(logLevel))));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(ClusterAddress address, GatewayOptions options)
+    {
+        using var signals = new TerminationSignals();
+        try
+        {
+            await using ClusterConnection connection = await ClusterConnection.OpenAsync(address, options.LogLevel, signals.Requested);
+            await GatewayListening.ServeAsync(connection.Client, options, $"cluster {address.Name}", signals);
+            return 0;
+        }
+        catch (OperationCanceledException) when (signals.Requested.IsCancellationRequested)
+        {
+            return signals.ExitCode;
+        }
+    }
+}

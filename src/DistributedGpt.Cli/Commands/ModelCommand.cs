@@ -1,0 +1,86 @@
+using System.CommandLine;
+using DistributedGpt.Client;
+using DistributedGpt.Models;
+using Microsoft.Extensions.Logging;
+
+namespace DistributedGpt.Cli;
+
+/// <summary><c>dgpt model</c>: which models a cluster of other processes serves.</summary>
+internal static class ModelCommand
+{
+    /// <summary>The command.</summary>
+    public static Command Build(Option<LogLevel?> logLevel) => new("model", "Load, list and unload the models of a cluster.")
+    {
+        BuildLoad(logLevel), BuildList(logLevel), BuildUnload(logLevel),
+    };
+
+    private static Command BuildLoad(Option<LogLevel?> logLevel)
+    {
+        var folder = new Argument<string>("DIR") { Description = "The model folder, as the silos see it." };
+        Option<ClusterAddress> cluster = Values.Cluster();
+        var name = new Option<string>("--name") { HelpName = "NAME", Description = "The name of the model in requests. Default: that of its folder." };
+        var kvTokens = new Option<int?>("--kv-tokens") { HelpName = "N", Description = "Tokens that the KV cache holds. Default: one full context and 8,192, within memory.", CustomParser = Values.IntegerIn(1, int.MaxValue) };
+        Option<TensorType?> kvType = Values.KvType();
+        var command = new Command("load", "Load a model: plan it over the silos that live, and serve it until it is unloaded.") { folder, cluster, name, kvTokens, kvType };
+        command.SetAction(result =>
+        {
+            string path = Path.GetFullPath(result.GetRequiredValue(folder));
+            var model = new ModelSpec
+            {
+                Name = result.GetValue(name) ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(path)),
+                Path = path,
+                KvTokens = result.GetValue(kvTokens),
+                KvType = result.GetValue(kvType) ?? TensorType.Float32,
+            };
+            return ConnectedAsync(result.GetRequiredValue(cluster), result.GetValue(logLevel), async (connection, cancellation) =>
+            {
+                using var line = new ProgressLine();
+                await connection.Administration.LoadModelAsync(model, new LoadReport(line), cancellation);
+                line.Dispose();
+                Console.WriteLine($"{model.Name} is loaded");
+            });
+        });
+        return command;
+    }
+
+    private static Command BuildList(Option<LogLevel?> logLevel)
+    {
+        Option<ClusterAddress> cluster = Values.Cluster();
+        var command = new Command("list", "List the models.") { cluster };
+        command.SetAction(result => ConnectedAsync(result.GetRequiredValue(cluster), result.GetValue(logLevel), async (connection, cancellation) =>
+        {
+            foreach (ModelReport model in (await connection.Administration.GetStatusAsync(cancellation)).Models) Console.WriteLine($"{model.Name}\t{model.Path}");
+        }));
+        return command;
+    }
+
+    private static Command BuildUnload(Option<LogLevel?> logLevel)
+    {
+        var name = new Argument<string>("NAME") { Description = "The model." };
+        Option<ClusterAddress> cluster = Values.Cluster();
+        var now = new Option<bool>("--now") { Description = "End running streams with an error, rather than wait for them." };
+        var command = new Command("unload", "Unload a model.") { name, cluster, now };
+        command.SetAction(result => ConnectedAsync(result.GetRequiredValue(cluster), result.GetValue(logLevel), async (connection, cancellation) =>
+        {
+            string model = result.GetRequiredValue(name);
+            if (!await connection.Administration.UnloadModelAsync(model, result.GetValue(now), cancellation)) throw new InputException($"{model}: no model of that name is loaded");
+            Console.WriteLine($"{model} is unloaded");
+        }));
+        return command;
+    }
+
+    private static async Task<int> ConnectedAsync(ClusterAddress address, LogLevel? logLevel, Func<ClusterConnection, CancellationToken, Task> action)
+    {
+        using var signals = new TerminationSignals();
+        try
+        {
+            await using ClusterConnection connection = await ClusterConnection.OpenAsync(address, logLevel, signals.Requested);
+            await action(connection, signals.Requested);
+            return 0;
+        }
+        catch (OperationCanceledException) when (signals.Requested.IsCancellationRequested)
+        {
+            return signals.ExitCode;
+        }
+    }
+}

@@ -1,0 +1,75 @@
+using System.CommandLine;
+using System.Net;
+using DistributedGpt.Client;
+using DistributedGpt.Cluster;
+using DistributedGpt.Models;
+using Microsoft.Extensions.Logging;
+
+namespace DistributedGpt.Cli;
+
+/// <summary><c>dgpt silo</c>: a process that holds layers and computes, as a member of a cluster.</summary>
+internal static class SiloCommand
+{
+    /// <summary>The command.</summary>
+    public static Command Build(Option<LogLevel?> logLevel)
+    {
+        Option<ClusterAddress> cluster = Values.Cluster();
+        var name = new Option<string>("--name")
+        {
+            HelpName = "NAME", Description = "Its name, unique in the cluster; under it, it gets its layers back after a restart. Default: the host's name.",
+        };
+        var address = new Option<IPAddress>("--address")
+        {
+            HelpName = "ADDRESS",
+            Description = "Where other members reach it, unencrypted: name an address of a network that you trust. Default: 127.0.0.1.",
+            CustomParser = Values.Address,
+        };
+        var port = new Option<int?>("--silo-port") { HelpName = "N", Description = "The port for other silos. Default: any free one.", CustomParser = Values.IntegerIn(0, 65535) };
+        var gatewayPort = new Option<int?>("--client-port") { HelpName = "N", Description = "The port for gateways and clients. Default: any free one.", CustomParser = Values.IntegerIn(0, 65535) };
+        var healthPort = new Option<int?>("--health-port") { HelpName = "N", Description = "The port of /health/live and /health/ready. Default: none.", CustomParser = Values.IntegerIn(0, 65535) };
+        var memory = new Option<long?>("--memory")
+        {
+            HelpName = "SIZE", Description = "What weights and caches may occupy, such as 8GiB. Default: nine tenths of what the process may use.", CustomParser = Values.Size,
+        };
+        Option<string?> device = Values.Device();
+        Option<int?> threads = Values.Threads();
+        Option<TensorType?> weightType = Values.WeightType();
+        var command = new Command("silo", "Hold layers and compute, as a member of a cluster.")
+        {
+            cluster, name, address, port, gatewayPort, healthPort, memory, device, threads, weightType,
+        };
+        command.SetAction(result => RunAsync(
+            new ClusterSiloOptions
+            {
+                Cluster = result.GetRequiredValue(cluster),
+                Name = result.GetValue(name) ?? Environment.MachineName,
+                Address = result.GetValue(address) ?? IPAddress.Loopback,
+                Port = result.GetValue(port) ?? 0,
+                GatewayPort = result.GetValue(gatewayPort) ?? 0,
+                Memory = result.GetValue(memory),
+                Device = result.GetValue(device) ?? "cpu",
+                Threads = result.GetValue(threads),
+                WeightType = result.GetValue(weightType),
+                LogLevel = result.GetValue(logLevel),
+            },
+            result.GetValue(healthPort)));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(ClusterSiloOptions options, int? healthPort)
+    {
+        using var signals = new TerminationSignals();
+        try
+        {
+            await using ClusterSilo silo = await ClusterSilo.StartAsync(options, signals.Requested);
+            await using SiloHealthServer? health = healthPort is { } port ? await SiloHealthServer.StartAsync(silo, options.Address, port) : null;
+            Console.Error.WriteLine($"silo {options.Name} in cluster {options.Cluster} at {silo.Address.Endpoint}, {Report.Bytes(silo.MemoryLimit)} on {options.Device}; Ctrl-C ends");
+            await signals.WaitAsync();
+            return 0;
+        }
+        catch (OperationCanceledException) when (signals.Requested.IsCancellationRequested)
+        {
+            return signals.ExitCode;
+        }
+    }
+}

@@ -1,0 +1,45 @@
+using System.CommandLine;
+using System.Text.Json;
+using DistributedGpt.Client;
+using Microsoft.Extensions.Logging;
+
+namespace DistributedGpt.Cli;
+
+/// <summary><c>dgpt status</c>: which layer lives on which silo, memory, blocks, requests and speed.</summary>
+internal static class StatusCommand
+{
+    private static readonly TimeSpan WatchInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>The command.</summary>
+    public static Command Build(Option<LogLevel?> logLevel)
+    {
+        Option<ClusterAddress> cluster = Values.Cluster();
+        var watch = new Option<bool>("--watch") { Description = "Show it again every second, with the tokens per second, until Ctrl-C." };
+        var json = new Option<bool>("--json") { Description = "One JSON object, each time on a line of its own." };
+        var command = new Command("status", "Show a cluster: its silos, its models, and which layers live where.") { cluster, watch, json };
+        command.SetAction(result => RunAsync(result.GetRequiredValue(cluster), result.GetValue(watch), result.GetValue(json), result.GetValue(logLevel)));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(ClusterAddress address, bool watch, bool json, LogLevel? logLevel)
+    {
+        using var signals = new TerminationSignals();
+        try
+        {
+            await using ClusterConnection connection = await ClusterConnection.OpenAsync(address, logLevel, signals.Requested);
+            var view = new StatusView();
+            while (true)
+            {
+                ClusterStatus status = await connection.Administration.GetStatusAsync(signals.Requested);
+                if (json) Console.WriteLine(JsonSerializer.Serialize(status, StatusJsonContext.Default.ClusterStatus));
+                else view.Write(status);
+                if (!watch) return 0;
+                await Task.Delay(WatchInterval, signals.Requested);
+            }
+        }
+        catch (OperationCanceledException) when (signals.Requested.IsCancellationRequested)
+        {
+            return watch ? 0 : signals.ExitCode;
+        }
+    }
+}

@@ -1,0 +1,30 @@
+namespace DistributedGpt.Client;
+
+/// <summary>The administration of a cluster by way of an Orleans client.</summary>
+/// <param name="orleans">The client.</param>
+public sealed class ClusterAdministration(IClusterClient orleans) : IClusterAdministration
+{
+    private static readonly TimeSpan ProgressInterval = TimeSpan.FromMilliseconds(100);
+
+    private ICatalogGrain Catalog => orleans.GetGrain<ICatalogGrain>(0);
+
+    /// <inheritdoc/>
+    public async Task LoadModelAsync(ModelSpec model, IProgress<LoadProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        Task<string?> load = Catalog.Load(model);
+        while (progress is not null && await Task.WhenAny(load, Task.Delay(ProgressInterval, cancellationToken)) != load)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            progress.Report(await Catalog.GetProgress(model.Name));
+        }
+
+        if (await load.WaitAsync(cancellationToken) is { } error) throw new ModelLoadException(error);
+    }
+
+    /// <inheritdoc/>
+    public Task<bool> UnloadModelAsync(string name, bool now = false, CancellationToken cancellationToken = default) =>
+        Catalog.Unload(name, now).WaitAsync(cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<ClusterStatus> GetStatusAsync(CancellationToken cancellationToken = default) => Catalog.GetStatus().WaitAsync(cancellationToken);
+}

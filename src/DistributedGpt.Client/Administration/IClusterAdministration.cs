@@ -1,0 +1,22 @@
+namespace DistributedGpt.Client;
+
+/// <summary>A cluster as its operators see it. Safe for concurrent use.</summary>
+public interface IClusterAdministration
+{
+    /// <summary>Loads a model, plans it over the silos that live, and serves it until it is unloaded, over restarts too.</summary>
+    /// <param name="model">The model; its path is the one that the silos see.</param>
+    /// <param name="progress">Told how much is loaded, about ten times a second.</param>
+    /// <param name="cancellationToken">Stops waiting; the load goes on.</param>
+    /// <exception cref="ModelLoadException">It cannot be loaded, and nothing of it is left; the message says why.</exception>
+    Task LoadModelAsync(ModelSpec model, IProgress<LoadProgress>? progress = null, CancellationToken cancellationToken = default);
+
+    /// <summary>Unloads a model once its running streams have ended, or ends them.</summary>
+    /// <param name="name">The model.</param>
+    /// <param name="now">End running streams with an error.</param>
+    /// <param name="cancellationToken">Stops waiting; the model goes all the same.</param>
+    /// <returns>False where no model of that name is loaded.</returns>
+    Task<bool> UnloadModelAsync(string name, bool now = false, CancellationToken cancellationToken = default);
+
+    /// <summary>The silos, the models, and which layer is where.</summary>
+    Task<ClusterStatus> GetStatusAsync(CancellationToken cancellationToken = default);
+}

@@ -1,0 +1,72 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Orleans.Configuration;
+
+namespace DistributedGpt.Client;
+
+/// <summary>
+/// A connection to a cluster of other processes. It keeps to the silos that live: the one that it is connected to may die, and calls
+/// go by another.
+/// </summary>
+public sealed class ClusterConnection : IAsyncDisposable
+{
+    private readonly IHost _host;
+    private readonly InferenceClient _client;
+
+    private ClusterConnection(IHost host)
+    {
+        _host = host;
+        IClusterClient orleans = host.Services.GetRequiredService<IClusterClient>();
+        _client = new InferenceClient(orleans);
+        Administration = new ClusterAdministration(orleans);
+    }
+
+    /// <summary>The models of the cluster.</summary>
+    public IInferenceClient Client => _client;
+
+    /// <summary>Loading, unloading and the state of the cluster.</summary>
+    public IClusterAdministration Administration { get; }
+
+    /// <summary>Connects; returns when a silo has answered.</summary>
+    /// <param name="address">The cluster.</param>
+    /// <param name="logLevel">The least level of logs, written to standard error; null: none.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="ClusterUnreachableException">No Redis server or no silo answers there.</exception>
+    public static async Task<ClusterConnection> OpenAsync(ClusterAddress address, LogLevel? logLevel = null, CancellationToken cancellationToken = default)
+    {
+        await address.CheckAsync(cancellationToken);
+        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        if (logLevel is { } level)
+        {
+            builder.Logging.SetMinimumLevel(level);
+            builder.Logging.AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        }
+
+        builder.UseOrleansClient(client =>
+        {
+            client.Configure<ClusterOptions>(address.Apply);
+            client.UseRedisClustering(options => options.ConfigurationOptions = address.ToRedisOptions());
+            client.Configure<GatewayOptions>(options => options.GatewayListRefreshPeriod = TimeSpan.FromSeconds(2));
+        });
+        IHost host = builder.Build();
+        try
+        {
+            await host.StartAsync(cancellationToken);
+            return new ClusterConnection(host);
+        }
+        catch (Exception e) when (e is OrleansException or TimeoutException)
+        {
+            host.Dispose();
+            throw new ClusterUnreachableException($"{address}: no silo of the cluster answers", e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _client.DisposeAsync();
+        await _host.StopAsync();
+        _host.Dispose();
+    }
+}

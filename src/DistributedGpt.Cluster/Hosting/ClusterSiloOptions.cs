@@ -1,0 +1,40 @@
+using System.Net;
+using DistributedGpt.Client;
+using DistributedGpt.Models;
+using Microsoft.Extensions.Logging;
+
+namespace DistributedGpt.Cluster;
+
+/// <summary>A silo in a process of its own.</summary>
+public sealed record ClusterSiloOptions
+{
+    /// <summary>The cluster that it joins.</summary>
+    public required ClusterAddress Cluster { get; init; }
+
+    /// <summary>Its name, unique in the cluster; under it, it gets its layers back after a restart.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The address at which it listens and under which the others know it. What it says there is not encrypted.</summary>
+    public IPAddress Address { get; init; } = IPAddress.Loopback;
+
+    /// <summary>The port for other silos; 0: any free one.</summary>
+    public int Port { get; init; }
+
+    /// <summary>The port for clients and gateways; 0: any free one.</summary>
+    public int GatewayPort { get; init; }
+
+    /// <summary>Bytes that weights and caches may occupy; null: nine tenths of what the process may use.</summary>
+    public long? Memory { get; init; }
+
+    /// <summary><c>cpu</c>, or <c>cuda[:index]</c>.</summary>
+    public string Device { get; init; } = "cpu";
+
+    /// <summary>Threads of the CPU's worker team; null: one per core.</summary>
+    public int? Threads { get; init; }
+
+    /// <summary>The type of resident weights; null: as stored.</summary>
+    public TensorType? WeightType { get; init; }
+
+    /// <summary>The least level of Orleans' and the cluster's logs, written to standard error; null: none.</summary>
+    public LogLevel? LogLevel { get; init; }
+}
