@@ -17,6 +17,9 @@ public sealed class GatewayServer : IAsyncDisposable
     /// <summary>Longer than the idle time-outs of the usual proxies, so that it is never this side that closes a connection in use.</summary>
     private static readonly TimeSpan IdleTimeout = TimeSpan.FromMinutes(11);
 
+    /// <summary>A client may pause in its reading; one that takes nothing for so long is gone, and its request ends.</summary>
+    private static readonly TimeSpan ReaderTimeout = TimeSpan.FromMinutes(1);
+
     private readonly WebApplication _app;
     private readonly RunningRequests _running;
 
@@ -47,6 +50,7 @@ public sealed class GatewayServer : IAsyncDisposable
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.KeepAliveTimeout = IdleTimeout;
+            kestrel.Limits.MinResponseDataRate = new MinDataRate(bytesPerSecond: 240, gracePeriod: ReaderTimeout);
             kestrel.Listen(options.Address, options.Port, listen => listen.Protocols = HttpProtocols.Http1);
             if (options.GrpcPort is { } port) kestrel.Listen(options.Address, port, listen => listen.Protocols = HttpProtocols.Http2);
         });

@@ -255,7 +255,8 @@ public sealed class CompletionTests(GatewayFixture gateway)
 
     [Fact]
     public async Task Post_ValuesThatAskForNothing_AreAccepted() => await gateway.Http.CompleteAsync("""
-        "best_of": 1, "suffix": "", "response_format": {"type": "text"}, "use_beam_search": false, "include_stop_str_in_output": false
+        "best_of": 1, "suffix": "", "response_format": {"type": "text"}, "use_beam_search": false, "include_stop_str_in_output": false,
+        "skip_special_tokens": true, "add_special_tokens": true
         """);
 
     internal static string Text(JsonElement answer) => answer.GetProperty("choices")[0].GetProperty("text").GetString()!;

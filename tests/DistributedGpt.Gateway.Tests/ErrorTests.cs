@@ -81,6 +81,8 @@ public sealed class ErrorTests(GatewayFixture gateway)
         { "\"echo\": \"yes\"", "echo" },
         { "\"ignore_eos\": 1", "ignore_eos" },
         { "\"suffix\": \"end\"", "suffix" },
+        { "\"skip_special_tokens\": false", "skip_special_tokens" },
+        { "\"allowed_token_ids\": [5]", "allowed_token_ids" },
         { "\"response_format\": {\"type\": \"json_object\"}", "response_format" },
         { "\"guided_regex\": \"a+\"", "guided_regex" },
         { "\"tools\": []", "tools" },

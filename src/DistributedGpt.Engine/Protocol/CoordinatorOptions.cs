@@ -5,7 +5,8 @@ public sealed record CoordinatorOptions
 {
     /// <summary>
     /// How long a step may take once it is the oldest in flight. Give 10 times what is predicted for it, at least 10 s. It is a
-    /// bound for steps that hang, not for slow ones.
+    /// bound for steps that hang, not for slow ones: after each time-out it is doubled until a step completes, so that a step that is
+    /// slower than predicted ends at last.
     /// </summary>
     public Func<StepBatch, TimeSpan> StepTimeout { get; init; } = _ => TimeSpan.FromSeconds(10);
 

@@ -30,6 +30,8 @@ namespace DistributedGpt.Engine;
 /// </summary>
 public sealed class CoordinatorProtocol
 {
+    private const int MostDoublings = 10;
+
     private readonly Guid _id;
     private readonly Scheduler _scheduler;
     private readonly CoordinatorOptions _options;
@@ -41,6 +43,7 @@ public sealed class CoordinatorProtocol
     private int _nextStep;
     private bool _anyCompleted;
     private bool _epochCompleted;
+    private int _timeouts;
     private CoordinatorTimer? _stepTimer;
     private int _sessions;
 
@@ -184,6 +187,7 @@ public sealed class CoordinatorProtocol
         {
             _inFlight.Dequeue();
             _anyCompleted = _epochCompleted = true;
+            _timeouts = 0;
             foreach (TokenEvent token in _scheduler.Complete(oldest.Batch.Number, sampled)) Hand(token);
         }
 
@@ -245,8 +249,14 @@ public sealed class CoordinatorProtocol
                 break;
             case CoordinatorTimerKind.Step when timer == _stepTimer:
                 _stepTimer = null;
-                if (Find(timer.Epoch, timer.Number) is not null) RaiseNow();
-                else WatchSteps();
+                if (Find(timer.Epoch, timer.Number) is null)
+                {
+                    WatchSteps();
+                    break;
+                }
+
+                _timeouts++;
+                RaiseNow();
                 break;
             case CoordinatorTimerKind.Subscription when _subscriptions.TryGetValue(timer.Subscription, out Subscription? subscription):
                 if (subscription.WasHeard) Watch(timer.Subscription, subscription);
@@ -296,7 +306,8 @@ public sealed class CoordinatorProtocol
         if (_stepTimer is not null || !_inFlight.TryPeek(out Step? oldest)) return;
         var timer = new CoordinatorTimer(CoordinatorTimerKind.Step, Epoch, oldest.Batch.Number);
         _stepTimer = timer;
-        StartTimer(timer, _anyCompleted ? _options.StepTimeout(oldest.Batch) : _options.FirstStepTimeout);
+        TimeSpan due = _anyCompleted ? _options.StepTimeout(oldest.Batch) : _options.FirstStepTimeout;
+        StartTimer(timer, due * (1 << Math.Min(_timeouts, MostDoublings)));
     }
 
     private void Hand(TokenEvent token)

@@ -19,6 +19,7 @@ internal static class CompletionCallReader
         "suffix", "response_format", "tools", "tool_choice", "functions", "function_call", "structured_outputs", "guided_json", "guided_regex",
         "guided_choice", "guided_grammar", "json_schema", "grammar", "prompt_logprobs", "use_beam_search", "truncate_prompt_tokens",
         "include_stop_str_in_output", "logits_processors", "bad_words", "typical_p", "mirostat", "dry_multiplier", "prompt_embeds",
+        "allowed_token_ids", "skip_special_tokens", "add_special_tokens",
     ];
 
     /// <summary>Reads the body.</summary>
@@ -70,7 +71,7 @@ internal static class CompletionCallReader
 
     private static bool IsNeutral(string name, JsonElement value) => value.ValueKind switch
     {
-        JsonValueKind.False => true,
+        JsonValueKind.True or JsonValueKind.False => value.GetBoolean() == (name is "skip_special_tokens" or "add_special_tokens"),
         JsonValueKind.String => value.ValueEquals(""u8) || (name == "tool_choice" && value.ValueEquals("none"u8)),
         JsonValueKind.Object => name == "response_format" && value.TryGetProperty("type"u8, out JsonElement type)
             && type.ValueKind == JsonValueKind.String && type.ValueEquals("text"u8),

@@ -169,6 +169,28 @@ public sealed class CoordinatorProtocolTests
     }
 
     [Fact]
+    public void TimerElapsed_AgainAndAgain_WaitsLongerEachTimeUntilAStepCompletes()
+    {
+        Run();
+        _coordinator.Completed(5, 0, [Token(3, 42)]);
+        _coordinator.TimerElapsed(new CoordinatorTimer(CoordinatorTimerKind.Step, 5, 0));
+        StartTimer timer = StepTimer();
+        foreach (int seconds in new[] { 10, 20, 40 })
+        {
+            Assert.Equal(TimeSpan.FromSeconds(seconds), timer.Due);
+            _coordinator.TimerElapsed(timer.Timer);
+            Attach(timer.Timer.Epoch + 1);
+            timer = StepTimer();
+        }
+
+        _coordinator.Completed(8, 0, [Token(4, 43)]);
+        _coordinator.TimerElapsed(timer.Timer);
+        Assert.Equal(TimeSpan.FromSeconds(10), StepTimer().Due);
+
+        StartTimer StepTimer() => Commands().OfType<StartTimer>().Last(each => each.Timer.Kind == CoordinatorTimerKind.Step);
+    }
+
+    [Fact]
     public void TimerElapsed_TheStepHasCompleted_WatchesTheOldest()
     {
         StartTimer timer = Run().OfType<StartTimer>().Single(each => each.Timer.Kind == CoordinatorTimerKind.Step);
