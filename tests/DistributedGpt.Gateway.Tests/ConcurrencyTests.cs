@@ -84,7 +84,7 @@ public sealed class ConcurrencyTests(GatewayFixture gateway) : IAsyncLifetime
         if (kind != "deadline")
         {
             await _held.Task.WaitAsync(Patience);
-            SchedulerStatus busy = (await Coordinator.GetStatus())!.Value;
+            SchedulerStatus busy = (await Coordinator.GetReport())!.Scheduler;
             Assert.Equal(64, busy.Running + busy.Waiting);
             await leave.CancelAsync();
         }
@@ -154,7 +154,7 @@ public sealed class ConcurrencyTests(GatewayFixture gateway) : IAsyncLifetime
     private async Task UntilAsync(Func<SchedulerStatus, bool> holds)
     {
         using var patience = new CancellationTokenSource(Patience);
-        while (!holds((await Coordinator.GetStatus())!.Value)) await Task.Delay(10, patience.Token);
+        while (!holds((await Coordinator.GetReport())!.Scheduler)) await Task.Delay(10, patience.Token);
     }
 
     private async Task UntilHealthIsAsync(HttpStatusCode expected)

@@ -93,8 +93,6 @@ internal sealed partial class CoordinatorGrain(
         return _loaded is null ? null : await _loaded.Task;
     }
 
-    public Task<bool> IsReady() => Task.FromResult(_protocol is { State: CoordinatorState.Running });
-
     public async Task<LoadProgress> GetProgress()
     {
         if (_record is null) return default;

@@ -12,11 +12,6 @@ internal interface ICoordinatorControl : ICoordinatorGrain
     [ResponseTimeout("01:00:00")]
     Task<string?> Load(ModelSpec model);
 
-    /// <summary>Whether all stages follow this coordinator, so that steps can run.</summary>
-    [AlwaysInterleave]
-    [ResponseTimeout("00:00:02")]
-    Task<bool> IsReady();
-
     /// <summary>How much of the replica is loaded.</summary>
     [AlwaysInterleave]
     Task<LoadProgress> GetProgress();

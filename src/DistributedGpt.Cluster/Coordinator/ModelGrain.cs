@@ -1,4 +1,5 @@
 using DistributedGpt.Client;
+using DistributedGpt.Engine;
 using DistributedGpt.Models;
 using Orleans.Concurrency;
 
@@ -52,7 +53,7 @@ internal sealed class ModelGrain(SiloStore store, FingerprintCache fingerprints)
         return null;
     }
 
-    public Task<bool> IsReady() => Coordinator.IsReady();
+    public async Task<bool> IsReady() => await Coordinator.GetReport() is { State: CoordinatorState.Running };
 
     public Task<string> Route(int promptTokens) => Task.FromResult(new ReplicaKey(Name, 0).ToString());
 
