@@ -186,6 +186,17 @@ public sealed class ErrorTests(GatewayFixture gateway)
     }
 
     [Fact]
+    public async Task Post_ModelUnloadedMeanwhile_Is404()
+    {
+        await using GatewayServer server = await gateway.StartAsync((_, _) => throw new RequestRefusedException(RequestRefusedException.ModelNotFound, "The model 'test/llama' is not loaded.", "model"));
+        using var client = new GatewayClient(server.Address);
+        (HttpStatusCode status, JsonElement json) = await client.PostAsync(GatewayClient.Body());
+
+        Assert.Equal(HttpStatusCode.NotFound, status);
+        Assert.Equal("model_not_found", CheckEnvelope(json, "invalid_request_error", "model").GetProperty("code").GetString());
+    }
+
+    [Fact]
     public async Task Post_WithoutModel_Is400()
     {
         (HttpStatusCode status, JsonElement json) = await gateway.Http.PostAsync("{\"prompt\": \"a\"}");

@@ -114,8 +114,9 @@ internal sealed partial class CoordinatorGrain(
     public Task<DeliverySession?> Submit(GenerateRequest request, Guid subscription)
     {
         // One that runs may be submitted again: its client has lost an answer.
-        if (_protocol is null || (_unloading && !_scheduler!.Contains(request.Id))) throw new RequestRefusedException("model", $"model: {Key.Model} is not loaded");
-        DeliverySession? session = _protocol?.Submit(request, subscription);
+        if (_protocol is null || (_unloading && !_scheduler!.Contains(request.Id)))
+            throw new RequestRefusedException(RequestRefusedException.ModelNotFound, $"The model '{Key.Model}' is not loaded.", "model");
+        DeliverySession? session = _protocol.Submit(request, subscription);
         CarryOut();
         return Task.FromResult(session);
     }

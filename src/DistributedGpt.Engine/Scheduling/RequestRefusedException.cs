@@ -15,6 +15,9 @@ public sealed class RequestRefusedException : Exception
     /// <summary>The request could never fit the replica's KV cache.</summary>
     public const string CacheTooSmall = "kv_cache_too_small";
 
+    /// <summary>The model is not loaded, or no longer.</summary>
+    public const string ModelNotFound = "model_not_found";
+
     /// <summary>Too many requests wait; the same request may be accepted later.</summary>
     public const string QueueFull = "queue_full";
 

@@ -29,7 +29,7 @@ internal sealed class ApiException(int status, string message, string type, stri
 
     /// <summary>A model that is not served.</summary>
     public static ApiException UnknownModel(string name) =>
-        new(StatusCodes.Status404NotFound, $"The model '{name}' does not exist.", "invalid_request_error", "model", "model_not_found");
+        new(StatusCodes.Status404NotFound, $"The model '{name}' does not exist.", "invalid_request_error", "model", RequestRefusedException.ModelNotFound);
 
     /// <summary>A server that is shutting down.</summary>
     public static ApiException Draining() =>
@@ -41,6 +41,8 @@ internal sealed class ApiException(int status, string message, string type, stri
         ApiException known => known,
         RequestRefusedException { Code: RequestRefusedException.QueueFull } refused =>
             new(StatusCodes.Status429TooManyRequests, refused.Message, "rate_limit_error", refused.Param, refused.Code),
+        RequestRefusedException { Code: RequestRefusedException.ModelNotFound } refused =>
+            new(StatusCodes.Status404NotFound, refused.Message, "invalid_request_error", refused.Param, refused.Code),
         RequestRefusedException refused => Invalid(refused.Param, refused.Message, refused.Code),
         GenerationFailedException failed => new(StatusCodes.Status500InternalServerError, failed.Message, "server_error", null, GenerationFailed),
         OrleansException or TimeoutException =>
