@@ -35,7 +35,7 @@ internal sealed class StatusView
         if (_tokens.TryGetValue((model.Name, replica.Index), out long before)) speed = $", {Math.Max(0, scheduler.TokensGenerated - before) / seconds:N1} tokens/s";
         _tokens[(model.Name, replica.Index)] = scheduler.TokensGenerated;
         var stages = Report.CreateTable(
-            $"{Markup.Escape(model.Name)}, replica {replica.Index}: {replica.State.ToString().ToLowerInvariant()} in epoch {replica.Epoch}, " +
+            $"{Markup.Escape(model.Name)}, replica {replica.Index}: {replica.State.ToString().ToLowerInvariant()} in epoch {replica.Epoch}, coordinator on {Markup.Escape(replica.Coordinator)}, " +
             $"{scheduler.Running} running and {scheduler.Waiting} waiting sequences, {scheduler.BlocksInUse:N0} of {scheduler.Blocks:N0} blocks in use{speed}",
             "stage", "layers", "silo", "with");
         for (int i = 0; i < replica.Stages.Length; i++)

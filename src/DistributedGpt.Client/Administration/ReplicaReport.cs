@@ -5,6 +5,7 @@ namespace DistributedGpt.Client;
 /// <summary>A replica of a model.</summary>
 /// <param name="Index">Its number, from 0.</param>
 /// <param name="State">What its coordinator is doing.</param>
+/// <param name="Coordinator">The name of the silo where its coordinator is.</param>
 /// <param name="Epoch">How often it was attached.</param>
 /// <param name="Stages">Its stages, in the order of their layers.</param>
 /// <param name="Scheduler">Its requests and blocks.</param>
@@ -12,6 +13,7 @@ namespace DistributedGpt.Client;
 public sealed record ReplicaReport(
     [property: Id(0)] int Index,
     [property: Id(1)] CoordinatorState State,
-    [property: Id(2)] long Epoch,
-    [property: Id(3)] StageReport[] Stages,
-    [property: Id(4)] SchedulerStatus Scheduler);
+    [property: Id(2)] string Coordinator,
+    [property: Id(3)] long Epoch,
+    [property: Id(4)] StageReport[] Stages,
+    [property: Id(5)] SchedulerStatus Scheduler);

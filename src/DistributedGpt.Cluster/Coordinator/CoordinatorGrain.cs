@@ -31,6 +31,7 @@ internal sealed partial class CoordinatorGrain(
     SiloStore store,
     SiloAgents agents,
     IClusterMembershipService membership,
+    ILocalSiloDetails silo,
     FingerprintCache fingerprints,
     ILogger<CoordinatorGrain> logger) : Grain, ICoordinatorControl
 {
@@ -101,7 +102,7 @@ internal sealed partial class CoordinatorGrain(
     }
 
     public Task<ReplicaReport?> GetReport() => Task.FromResult(_record is { } record && _scheduler is { } scheduler && _protocol is { } protocol
-        ? new ReplicaReport(Key.Index, protocol.State, record.Epoch, [.. record.Plan.Stages.Select(Describe)], scheduler.Status)
+        ? new ReplicaReport(Key.Index, protocol.State, silo.Name, record.Epoch, [.. record.Plan.Stages.Select(Describe)], scheduler.Status)
         : null);
 
     public async Task Unload(bool now)
@@ -267,8 +268,9 @@ internal sealed partial class CoordinatorGrain(
                 LogAttaching(Key, raised.Epoch);
             }
         }
-        catch (Exception e) when (e is OrleansException or TimeoutException or IOException or InsufficientMemoryException)
+        catch (Exception e) when (!_stopping.IsCancellationRequested)
         {
+            // Whatever it is, storage that is away among it, the next try may succeed, and there is no other way on.
             LogCommandFailed(e, Key);
             _protocol!.EpochFailed();
         }
@@ -306,11 +308,11 @@ internal sealed partial class CoordinatorGrain(
 
     private bool IsLost(SiloAddress silo) => membership.CurrentSnapshot.GetSiloStatus(silo) != SiloStatus.Active;
 
-    /// <summary>What every living silo offers; one that does not answer offers nothing.</summary>
+    /// <summary>What every living silo offers; one that does not answer keeps what it has and offers nothing.</summary>
     private async Task<SiloOffer[]> GetOffersAsync()
     {
         ClusterMember[] members = [.. membership.CurrentSnapshot.Members.Values.Where(member => member.Status == SiloStatus.Active).OrderBy(member => member.SiloAddress)];
-        SiloOffer?[] offers = await Task.WhenAll(members.Select(async member =>
+        return await Task.WhenAll(members.Select(async member =>
         {
             try
             {
@@ -318,10 +320,9 @@ internal sealed partial class CoordinatorGrain(
             }
             catch (Exception e) when (e is OrleansException or TimeoutException)
             {
-                return null;
+                return new SiloOffer(member.SiloAddress, member.Name, new SiloCapacity("", 0, 0, null));
             }
         }));
-        return [.. offers.OfType<SiloOffer>()];
     }
 
     /// <summary>Tells the protocol at once when a silo of the plan is gone, rather than when a call to it fails.</summary>
@@ -447,7 +448,7 @@ internal sealed partial class CoordinatorGrain(
     private async Task<ReplicaRecord> PlanAsync(ModelSpec model)
     {
         ModelFolder folder = store.Folder(model.Path);
-        SiloOffer[] silos = await GetOffersAsync();
+        SiloOffer[] silos = Array.FindAll(await GetOffersAsync(), silo => silo.Capacity.MemoryLimit > 0);
         (StagePlan plan, int blocks, long bytes) = ReplicaPlanner.Plan(folder, model, Array.ConvertAll(silos, silo => silo.Capacity));
         _totalBytes = bytes;
         return new ReplicaRecord

@@ -1,0 +1,73 @@
+using System.Text.Json;
+using DistributedGpt.Tests;
+
+namespace DistributedGpt.EndToEnd.Tests;
+
+/// <summary>A cluster as an operator starts it: Redis, silos and a gateway as processes, and the bundled model loaded on it.</summary>
+internal sealed class TestCluster : IAsyncDisposable
+{
+    public const string Model = "shakespeare";
+
+    private readonly Dictionary<string, DgptProcess> _silos = [];
+    private DgptProcess? _gateway;
+
+    /// <summary>The model folder.</summary>
+    public static string ModelFolder { get; } = Path.Combine(TestData.RepositoryRoot, "models", Model);
+
+    public RedisServer Redis { get; } = new();
+
+    /// <summary>The cluster's address.</summary>
+    public string Address => Redis.Address("test");
+
+    /// <summary>HTTP to the gateway.</summary>
+    public HttpClient Http { get; } = new() { Timeout = Waiting.Patience };
+
+    /// <summary>Starts silos of these names and a gateway, and loads the model.</summary>
+    public static async Task<TestCluster> StartAsync(params string[] silos)
+    {
+        var cluster = new TestCluster();
+        try
+        {
+            await Task.WhenAll(silos.Select(cluster.StartSiloAsync));
+            await DgptProcess.RunAsync("model", "load", ModelFolder, "--cluster", cluster.Address);
+            cluster._gateway = DgptProcess.Start("gateway", "--cluster", cluster.Address, "--port", "0");
+            string line = await cluster._gateway.LineAsync(line => line.StartsWith("serving ", StringComparison.Ordinal));
+            cluster.Http.BaseAddress = new Uri(line.Split(' ').Single(word => word.StartsWith("http", StringComparison.Ordinal)).TrimEnd(';') + "/");
+            return cluster;
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Starts a silo and waits until it has joined.</summary>
+    public async Task StartSiloAsync(string name)
+    {
+        DgptProcess silo = DgptProcess.Start("silo", "--name", name, "--cluster", Address, "--memory", "1GiB", "--threads", "1", "--log-level", "warning");
+        lock (_silos) _silos[name] = silo;
+        await silo.LineAsync(line => line.StartsWith($"silo {name} ", StringComparison.Ordinal));
+    }
+
+    /// <summary>The silo's process.</summary>
+    public DgptProcess Silo(string name) => _silos[name];
+
+    /// <summary>The cluster's state, as <c>dgpt status --json</c> tells it.</summary>
+    public async Task<JsonElement> StatusAsync() =>
+        JsonDocument.Parse(await DgptProcess.RunAsync("status", "--json", "--cluster", Address)).RootElement;
+
+    /// <summary>The state of the model's replica.</summary>
+    public async Task<JsonElement> ReplicaAsync() => (await StatusAsync()).GetProperty("models")[0].GetProperty("replicas")[0];
+
+    /// <summary>What the silos have written, for the message of a test that fails.</summary>
+    public string Logs => string.Join('\n', _silos.Select(silo => $"--- {silo.Key}\n{silo.Value.Error}"));
+
+    public async ValueTask DisposeAsync()
+    {
+        Http.Dispose();
+        if (_gateway is not null) await _gateway.DisposeAsync();
+        foreach (DgptProcess silo in _silos.Values) await silo.DisposeAsync();
+        await Redis.DisposeAsync();
+    }
+}

@@ -1,8 +1,0 @@
-namespace DistributedGpt.EndToEnd.Tests;
-
-public sealed class SmokeTests
-{
-    [Fact]
-    public void RepositoryRoot_HoldsTheSolution() =>
-        Assert.True(File.Exists(Path.Combine(DistributedGpt.Tests.TestData.RepositoryRoot, "DistributedGpt.sln")));
-}
