@@ -59,14 +59,19 @@ internal static partial class Values
     public static Option<TensorType?> KvType() => Type("--kv-dtype", "The type of the KV cache, f32 or bf16, which halves it. Default: f32.");
 
     /// <summary>The option that names a cluster.</summary>
-    public static Option<ClusterAddress> Cluster() => new("--cluster")
+    public static Option<ClusterAddress> Cluster()
     {
-        Description = "The cluster: redis://[user[:password]@]host[:port][/name], rediss:// for TLS. Default: what DGPT_CLUSTER says.",
-        HelpName = "ADDRESS",
-        Required = Environment.GetEnvironmentVariable(ClusterVariable) is null,
-        DefaultValueFactory = result => Environment.GetEnvironmentVariable(ClusterVariable) is { } text ? ParseCluster(result, text) : null!,
-        CustomParser = result => ParseCluster(result, Text(result)),
-    };
+        string? variable = Environment.GetEnvironmentVariable(ClusterVariable);
+        var option = new Option<ClusterAddress>("--cluster")
+        {
+            Description = $"The cluster: redis://[user[:password]@]host[:port][/name], rediss:// for TLS. Default: what {ClusterVariable} says.",
+            HelpName = "ADDRESS",
+            Required = variable is null,
+            CustomParser = result => ParseCluster(result, Text(result)),
+        };
+        if (variable is not null) option.DefaultValueFactory = result => ParseCluster(result, variable);
+        return option;
+    }
 
     /// <summary>An IP address.</summary>
     public static IPAddress? Address(ArgumentResult result) =>

@@ -1,0 +1,102 @@
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using DistributedGpt.Client;
+
+namespace DistributedGpt.EndToEnd.Tests;
+
+/// <summary>A cluster as its operator uses it.</summary>
+public sealed class OperationTests
+{
+    [Fact]
+    public async Task Terminate_ASilo_StreamsSayWhatTheyWouldHaveSaid()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync("A", "B");
+        StreamRequest[] requests = StreamRequest.OfEveryKind(80);
+        string[] undisturbed = await new RunningStreams(cluster.Http, requests).EndAsync();
+
+        var streams = new RunningStreams(cluster.Http, requests);
+        await streams.ReachAsync(100);
+        cluster.Silo("B").Signal("TERM");
+        string[] disturbed = await streams.EndAsync();
+
+        Assert.True(undisturbed.SequenceEqual(disturbed), cluster.Logs);
+        Assert.Equal(0, (await cluster.Silo("B").EndAsync()).ExitCode);
+    }
+
+    [Fact]
+    public async Task Models_LoadedListedUnloaded_LeaveNothingBehind()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync("A", "B");
+        string second = await DgptProcess.RunAsync("model", "load", TestCluster.ModelFolder, "--name", "bard", "--kv-tokens", "512", "--cluster", cluster.Address);
+        string list = await DgptProcess.RunAsync("model", "list", "--cluster", cluster.Address);
+        Assert.Equal("bard is loaded\n", second);
+        Assert.Equal($"bard\t{TestCluster.ModelFolder}\nshakespeare\t{TestCluster.ModelFolder}\n", list);
+
+        foreach (string name in (string[])["bard", "shakespeare"])
+            Assert.Equal($"{name} is unloaded\n", await DgptProcess.RunAsync("model", "unload", name, "--cluster", cluster.Address));
+
+        JsonElement status = await cluster.StatusAsync();
+        Assert.Empty(status.GetProperty("models").EnumerateArray());
+        Assert.All(status.GetProperty("silos").EnumerateArray(), silo => Assert.Equal(0, silo.GetProperty("reserved_bytes").GetInt64()));
+        using HttpResponseMessage refused = await cluster.Http.PostAsync("completions", new StringContent("""{"model": "bard", "prompt": "x"}""", Encoding.UTF8, "application/json"), TestContext.Current.CancellationToken);
+        Assert.Equal(HttpStatusCode.NotFound, refused.StatusCode);
+    }
+
+    [Fact]
+    public async Task Client_ConnectsToTheCluster_GetsTheGatewaysText()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync("A", "B");
+        await using ClusterConnection connection = await ClusterConnection.OpenAsync(ClusterAddress.Parse(cluster.Address), cancellationToken: TestContext.Current.CancellationToken);
+
+        IReadOnlyList<ModelInfo> models = await connection.Client.ListModelsAsync(TestContext.Current.CancellationToken);
+        ClusterStatus status = await connection.Administration.GetStatusAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal(TestCluster.Model, models.Single().Name);
+        Assert.Equal(["A", "B"], status.Silos.Select(silo => silo.Name));
+        Assert.Equal([0, 3], status.Models.Single().Replicas.Single().Stages.Select(stage => stage.FirstLayer));
+    }
+
+    [Theory]
+    [InlineData("silo --name A", "Option '--cluster' is required.")]
+    [InlineData("silo --name A --cluster http://x", "--cluster: expected redis://[user[:password]@]host[:port][/name] or rediss:// for TLS, found 'http://x'")]
+    [InlineData("silo --name A --cluster redis://127.0.0.1:1/x --memory lots", "--memory: expected a size such as 8GiB or 512MiB, found 'lots'")]
+    [InlineData("status --cluster redis://127.0.0.1:1/x", "redis://127.0.0.1:1/x: Redis cannot be used: ")]
+    [InlineData("gateway --cluster redis://127.0.0.1:1/x --port 0", "redis://127.0.0.1:1/x: Redis cannot be used: ")]
+    public async Task BadInput_IsOneLineOfError(string command, string expected)
+    {
+        await using DgptProcess process = DgptProcess.Start(command.Split(' '));
+
+        (int exitCode, string output) = await process.EndAsync();
+
+        Assert.Equal((1, ""), (exitCode, output));
+        Assert.StartsWith("error: " + expected, process.Error);
+        Assert.Single(process.Error.TrimEnd('\n').Split('\n'));
+    }
+
+    [Fact]
+    public async Task Load_FolderThatIsNone_NamesItAndLeavesNothing()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync("A");
+        await using DgptProcess load = DgptProcess.Start("model", "load", "/nowhere", "--cluster", cluster.Address);
+
+        (int exitCode, _) = await load.EndAsync();
+
+        Assert.Equal(1, exitCode);
+        Assert.StartsWith("error: /nowhere", load.Error);
+        Assert.Single((await cluster.StatusAsync()).GetProperty("models").EnumerateArray());
+    }
+
+    [Fact]
+    public async Task Load_ModelThatDoesNotFit_SaysTheNumbers()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync("A");
+        await using DgptProcess load = DgptProcess.Start("model", "load", TestCluster.ModelFolder, "--name", "large", "--kv-tokens", "2000000000", "--cluster", cluster.Address);
+
+        (int exitCode, _) = await load.EndAsync();
+
+        Assert.Equal(1, exitCode);
+        Assert.Matches(@"^error: \S+: memory: expected at least [\d,]+ bytes .* found [\d,]+ free\n$", load.Error);
+        Assert.Single((await cluster.StatusAsync()).GetProperty("models").EnumerateArray());
+    }
+}
