@@ -54,6 +54,7 @@ internal sealed class Simulation
         Every(Case.CancelEvery, Cancel);
         Every(Case.PauseEvery, () => _clients[Random.Next(_clients.Length)].Pause(Random.NextDouble() * 1500));
         Every(Case.StopEvery, Stop);
+        Every(Case.KillEvery, Kill);
         Time.After(SimulationCase.FaultsEnd, () => Network.Calm = true);
 
         double lastStart = Case.Requests.Max(each => each.Start);
@@ -132,6 +133,33 @@ internal sealed class Simulation
     {
         (GenerateRequest request, int client, _) = Case.Requests[Random.Next(Case.Requests.Length)];
         _clients[client].Stop(new SequenceId(request.Id, Random.Next(request.Completions)));
+    }
+
+    /// <summary>
+    /// A silo is gone, and with it what it held, what it was told and, where it was there, the coordinator. Nobody knows until it is
+    /// declared dead; then calls to it fail and its stages are loaded elsewhere, with caches that hold anything.
+    /// </summary>
+    private void Kill()
+    {
+        int index = Random.Next(_silos.Length);
+        SimulatedSilo victim = _silos[index];
+        if (!victim.IsAlive) return;
+        Counts.Killed++;
+        victim.Kill();
+        double detection = 1 + Random.NextDouble() * 150;
+        if (Random.Next(_silos.Length) == 0)
+        {
+            _current?.Kill();
+            _current = null;
+            _noneBefore = Time.Now + detection;
+        }
+
+        Time.After(detection, () =>
+        {
+            _silos[index] = new SimulatedSilo(this, victim.Stages.Select(stage => new FakeStage(Case, Random, stage)));
+            victim.Bury();
+            foreach (SimulatedCoordinator coordinator in _coordinators) coordinator.SiloLost();
+        });
     }
 
     private void Reload()

@@ -38,6 +38,7 @@ internal sealed class SimulationCase
         CancelEvery = Every(200);
         PauseEvery = Every(800);
         StopEvery = Every(100);
+        KillEvery = Every(400);
         double Every(double mean) => random.Next(2) == 0 ? double.PositiveInfinity : mean * (0.3 + random.NextDouble());
 
         int[][] beginnings = [.. Enumerable.Range(0, 2).Select(_ => Ids(random, random.Next(16, 41)))];
@@ -152,6 +153,9 @@ internal sealed class SimulationCase
     public double PauseEvery { get; }
 
     public double StopEvery { get; }
+
+    /// <summary>A silo's process is killed, and after a while its stages are loaded on another.</summary>
+    public double KillEvery { get; }
 
     public CoordinatorOptions Coordination { get; } = new()
     {

@@ -9,6 +9,7 @@ internal sealed class SimulatedSilo
     private readonly Dictionary<int, FakeStage> _stages;
     private readonly LinkedList<Action> _lane = new();
     private readonly MutatedStages? _mutated;
+    private readonly HashSet<Action> _unanswered = [];
     private bool _busy;
 
     public SimulatedSilo(Simulation simulation, IEnumerable<FakeStage> stages)
@@ -17,6 +18,24 @@ internal sealed class SimulatedSilo
         _case = simulation.Case;
         _stages = stages.ToDictionary(stage => stage.Index);
         if (_case.Mutation is Mutation.KeepHash or Mutation.NoBarrier or Mutation.SameIncarnation) _mutated = new MutatedStages();
+    }
+
+    public bool IsAlive { get; private set; } = true;
+
+    public IEnumerable<int> Stages => _stages.Keys;
+
+    /// <summary>The process ends in the middle of what it does.</summary>
+    public void Kill()
+    {
+        IsAlive = false;
+        _lane.Clear();
+    }
+
+    /// <summary>The silo is declared dead: who waits for an answer sees an exception.</summary>
+    public void Bury()
+    {
+        foreach (Action lose in _unanswered) lose();
+        _unanswered.Clear();
     }
 
     /// <summary>Loads a layer anew, between two items of the lane.</summary>
@@ -28,8 +47,9 @@ internal sealed class SimulatedSilo
     });
 
     /// <summary>The call of Attach: a barrier in the lane.</summary>
-    public void Attach(long epoch, int stage, Call<AttachReply> call)
+    public void Attach(long epoch, int stage, Call<AttachReply> from)
     {
+        Call<AttachReply> call = Received(from);
         if (_case.Mutation == Mutation.NoBarrier)
         {
             call.Return(_mutated!.Peek(stage, Incarnations(stage)));
@@ -44,7 +64,11 @@ internal sealed class SimulatedSilo
     }
 
     /// <summary>The call of a step: one item in the lane, then the next stage's.</summary>
-    public void Execute(Work work) => Enqueue(() => Run(work));
+    public void Execute(Work work)
+    {
+        Work received = work with { Call = Received(work.Call) };
+        Enqueue(() => Run(received));
+    }
 
     /// <summary>What the stage holds now, for the check at the end.</summary>
     public AttachReply AttachNow(long epoch, int stage)
@@ -150,8 +174,22 @@ internal sealed class SimulatedSilo
         foreach (Work each in dropped) each.Call.Throw(new StageRefusal(RefusalReason.Failed, _protocol.Epoch));
     }
 
+    /// <summary>The call as this silo holds it: its answer, from here or from stages behind, goes no further than a dead silo.</summary>
+    private Call<T> Received<T>(Call<T> call)
+    {
+        Action lose = () => call.Throw();
+        _unanswered.Add(lose);
+        return new Call<T>(value => Answer(() => call.Return(value)), refusal => Answer(() => call.Throw(refusal)));
+
+        void Answer(Action answer)
+        {
+            if (IsAlive && _unanswered.Remove(lose)) answer();
+        }
+    }
+
     private void Enqueue(Action item)
     {
+        if (!IsAlive) return;
         _lane.AddLast(item);
         if (!_busy) Next();
     }
@@ -159,6 +197,7 @@ internal sealed class SimulatedSilo
     /// <summary>The item that runs ends after a while.</summary>
     private void Occupy(double duration, Action end) => _simulation.Time.After(duration, () =>
     {
+        if (!IsAlive) return;
         end();
         Next();
     });
