@@ -47,7 +47,9 @@ internal static class BenchmarkCommand
         root.SetAction(RunAsync);
         try
         {
-            return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+            // Time enough after Ctrl-C to end the step and remove the folder of a synthetic model.
+            return await root.Parse(args).InvokeAsync(
+                new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(30) });
         }
         catch (Exception e) when (e is InputException or ModelFormatException or RequestRefusedException or IOException or OperationCanceledException)
         {

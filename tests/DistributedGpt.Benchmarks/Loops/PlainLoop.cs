@@ -29,12 +29,12 @@ internal sealed class PlainLoop(EmbeddedCluster cluster, ModelConfig config, str
     {
         int[][] ids = [.. Enumerable.Range(0, requests).Select(request => Prompt(request, round, config.VocabularySize))];
         long begin = Stopwatch.GetTimestamp();
-        ids = [.. Enumerable.Range(0, requests).Chunk(PromptsPerStep).SelectMany(some => Step(some, ids, 0))];
+        ids = [.. Enumerable.Range(0, requests).Chunk(PromptsPerStep).SelectMany(some => Step(some, ids, 0, cancellation))];
         double prefill = Stopwatch.GetElapsedTime(begin).TotalSeconds;
 
         begin = Stopwatch.GetTimestamp();
         int[] all = [.. Enumerable.Range(0, requests)];
-        for (int i = 0; i < GeneratedTokens - 1; i++) ids = Step(all, ids, PromptTokens + i);
+        for (int i = 0; i < GeneratedTokens - 1; i++) ids = Step(all, ids, PromptTokens + i, cancellation);
         double decode = Stopwatch.GetElapsedTime(begin).TotalSeconds;
         return Task.FromResult(new LoopSpeed(requests * PromptTokens / prefill, requests * (GeneratedTokens - 1) / decode));
     }
@@ -46,8 +46,9 @@ internal sealed class PlainLoop(EmbeddedCluster cluster, ModelConfig config, str
     }
 
     // Computes the rows `ids` of some sequences from `position` on and gives the next id of each.
-    private int[][] Step(int[] sequences, int[][] ids, int position)
+    private int[][] Step(int[] sequences, int[][] ids, int position, CancellationToken cancellation)
     {
+        cancellation.ThrowIfCancellationRequested();
         var step = new StepBatch
         {
             Epoch = 0,
