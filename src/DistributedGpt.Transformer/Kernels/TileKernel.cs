@@ -18,6 +18,7 @@ internal static unsafe class TileKernel<TSimd, V, TElement>
     public const int MaxTokens = 6;
 
     private const int PrefetchBytes = 1024;
+    private const int CacheLine = 64;
 
     /// <summary>Multiplies and adds.</summary>
     /// <param name="tokens">1, 2, 4 or 6.</param>
@@ -223,7 +224,11 @@ internal static unsafe class TileKernel<TSimd, V, TElement>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Prefetch(TElement* w)
     {
-        if (Sse.IsSupported) Sse.Prefetch0((byte*)w + PrefetchBytes);
+        if (!Sse.IsSupported) return;
+        Sse.Prefetch0((byte*)w + PrefetchBytes);
+
+        // Two registers of float32 at the greatest width are two cache lines.
+        if (sizeof(TElement) * TSimd.Lanes == CacheLine) Sse.Prefetch0((byte*)w + PrefetchBytes + CacheLine);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
