@@ -11,6 +11,9 @@ namespace DistributedGpt.Cli;
 /// <summary>Reads the values of options; what cannot be read is refused by the option's name.</summary>
 internal static partial class Values
 {
+    /// <summary>Stands for the machine's own address in the network of the cluster.</summary>
+    public const string OwnAddress = "auto";
+
     private const string ClusterVariable = "DGPT_CLUSTER";
 
     /// <summary>A whole number.</summary>
@@ -76,6 +79,10 @@ internal static partial class Values
     /// <summary>An IP address.</summary>
     public static IPAddress? Address(ArgumentResult result) =>
         IPAddress.TryParse(Text(result), out IPAddress? address) ? address : Wrong<IPAddress>(result, "an IP address");
+
+    /// <summary>An IP address, or <see cref="OwnAddress"/>.</summary>
+    public static string? AddressOrOwn(ArgumentResult result) =>
+        Text(result) == OwnAddress || IPAddress.TryParse(Text(result), out _) ? Text(result) : Wrong<string>(result, $"an IP address or {OwnAddress}");
 
     /// <summary>A number of bytes, such as 8GiB or 512MiB.</summary>
     public static long? Size(ArgumentResult result)

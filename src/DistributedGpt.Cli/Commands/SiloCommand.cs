@@ -18,11 +18,12 @@ internal static class SiloCommand
         {
             HelpName = "NAME", Description = "Its name, unique in the cluster; under it, it gets its layers back after a restart. Default: the host's name.",
         };
-        var address = new Option<IPAddress>("--address")
+        var address = new Option<string>("--address")
         {
             HelpName = "ADDRESS",
-            Description = "Where other members reach it, unencrypted: name an address of a network that you trust. Default: 127.0.0.1.",
-            CustomParser = Values.Address,
+            Description = "Where other members reach it, unencrypted: name an address of a network that you trust. " +
+                $"{Values.OwnAddress} takes this machine's own on the way to Redis. Default: 127.0.0.1.",
+            CustomParser = Values.AddressOrOwn,
         };
         var port = new Option<int?>("--silo-port") { HelpName = "N", Description = "The port for other silos. Default: any free one.", CustomParser = Values.IntegerIn(0, 65535) };
         var gatewayPort = new Option<int?>("--client-port") { HelpName = "N", Description = "The port for gateways and clients. Default: any free one.", CustomParser = Values.IntegerIn(0, 65535) };
@@ -43,7 +44,6 @@ internal static class SiloCommand
             {
                 Cluster = result.GetRequiredValue(cluster),
                 Name = result.GetValue(name) ?? Environment.MachineName,
-                Address = result.GetValue(address) ?? IPAddress.Loopback,
                 Port = result.GetValue(port) ?? 0,
                 GatewayPort = result.GetValue(gatewayPort) ?? 0,
                 Memory = result.GetValue(memory),
@@ -52,15 +52,18 @@ internal static class SiloCommand
                 WeightType = result.GetValue(weightType),
                 LogLevel = result.GetValue(logLevel),
             },
+            result.GetValue(address),
             result.GetValue(healthPort)));
         return command;
     }
 
-    private static async Task<int> RunAsync(ClusterSiloOptions options, int? healthPort)
+    private static async Task<int> RunAsync(ClusterSiloOptions options, string? address, int? healthPort)
     {
         using var signals = new TerminationSignals();
         try
         {
+            if (address == Values.OwnAddress) options = options with { Address = await options.Cluster.FindOwnAddressAsync(signals.Requested) };
+            else if (address is not null) options = options with { Address = IPAddress.Parse(address) };
             await using ClusterSilo silo = await ClusterSilo.StartAsync(options, signals.Requested);
             await using SiloHealthServer? health = healthPort is { } port ? await SiloHealthServer.StartAsync(silo, options.Address, port) : null;
             Console.Error.WriteLine($"silo {options.Name} in cluster {options.Cluster} at {silo.Address.Endpoint}, {Report.Bytes(silo.MemoryLimit)} on {options.Device}; Ctrl-C ends");

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using StackExchange.Redis;
 
 namespace DistributedGpt.Client;
@@ -26,7 +28,9 @@ public sealed class ClusterAddress
     public bool IsEncrypted => _uri.Scheme == "rediss";
 
     /// <summary>The Redis server.</summary>
-    public string Endpoint => $"{_uri.Host}:{(_uri.Port > 0 ? _uri.Port : DefaultPort)}";
+    public string Endpoint => $"{_uri.Host}:{Port}";
+
+    private int Port => _uri.Port > 0 ? _uri.Port : DefaultPort;
 
     /// <summary>Reads an address.</summary>
     /// <exception cref="FormatException">It is none; the message says what was expected.</exception>
@@ -73,6 +77,24 @@ public sealed class ClusterAddress
         catch (RedisException e)
         {
             throw new ClusterUnreachableException($"{this}: Redis cannot be used: {e.Message}", e);
+        }
+    }
+
+    /// <summary>This machine's own address on the way to the Redis server: the one in the network that the members share.</summary>
+    /// <exception cref="ClusterUnreachableException">There is no way to the server.</exception>
+    public async Task<IPAddress> FindOwnAddressAsync(CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            // Connecting a datagram socket chooses the way and sends nothing.
+            using var socket = new Socket(SocketType.Dgram, ProtocolType.Udp);
+            await socket.ConnectAsync(_uri.Host, Port, cancellationToken);
+            IPAddress own = ((IPEndPoint)socket.LocalEndPoint!).Address;
+            return own.IsIPv4MappedToIPv6 ? own.MapToIPv4() : own;
+        }
+        catch (SocketException e)
+        {
+            throw new ClusterUnreachableException($"{this}: there is no way to Redis: {e.Message}", e);
         }
     }
 

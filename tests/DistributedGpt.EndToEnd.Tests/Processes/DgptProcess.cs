@@ -8,7 +8,7 @@ using Xunit.v3;
 
 namespace DistributedGpt.EndToEnd.Tests;
 
-/// <summary>The built command as a process whose standard error is read line by line.</summary>
+/// <summary>The built command, or another, as a process whose standard error is read line by line.</summary>
 internal sealed class DgptProcess : IAsyncDisposable
 {
     private static readonly string s_dll = Path.Combine(AppContext.BaseDirectory, "dgpt.dll");
@@ -19,9 +19,10 @@ internal sealed class DgptProcess : IAsyncDisposable
     private readonly Task<string> _output;
     private readonly Task _errorEnd;
 
-    private DgptProcess(IEnumerable<string> args)
+    private DgptProcess(ProcessStartInfo start)
     {
-        _process = Process.Start(new ProcessStartInfo("dotnet", [s_dll, .. args]) { RedirectStandardOutput = true, RedirectStandardError = true, StandardErrorEncoding = Encoding.UTF8 })!;
+        start.RedirectStandardOutput = start.RedirectStandardError = true;
+        _process = Process.Start(start)!;
         _output = _process.StandardOutput.ReadToEndAsync();
         _errorEnd = Task.Run(ReadErrorAsync);
     }
@@ -35,8 +36,14 @@ internal sealed class DgptProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>The words that run the command with these arguments.</summary>
+    public static IEnumerable<string> Command(params IEnumerable<string> args) => ["dotnet", s_dll, .. args];
+
     /// <summary>Starts the command.</summary>
-    public static DgptProcess Start(params IEnumerable<string> args) => new(args);
+    public static DgptProcess Start(params IEnumerable<string> args) => new(new ProcessStartInfo("dotnet", [s_dll, .. args]));
+
+    /// <summary>Starts any command.</summary>
+    public static DgptProcess Start(ProcessStartInfo start) => new(start);
 
     /// <summary>Runs the command to its end and gives its standard output; it must succeed.</summary>
     public static async Task<string> RunAsync(params IEnumerable<string> args)
