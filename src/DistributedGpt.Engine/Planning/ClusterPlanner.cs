@@ -1,0 +1,79 @@
+namespace DistributedGpt.Engine;
+
+/// <summary>
+/// Decides which silo computes which layers. It plans for full load: <see cref="FullLoad"/> requests at once, or one a stage where
+/// that is more; how fast the plan is with fewer, <see cref="ClusterPlan.Predict"/> tells.
+/// </summary>
+public static class ClusterPlanner
+{
+    /// <summary>Requests at once that a plan is made for.</summary>
+    public const int FullLoad = 64;
+
+    /// <summary>
+    /// The plan that is fastest at full load. A silo that makes it no faster is left out. Exact for one replica, where layers and
+    /// links are alike or there are at most eight silos; else a heuristic.
+    /// </summary>
+    /// <exception cref="InsufficientMemoryException">The model does not fit; the message has the numbers.</exception>
+    public static ClusterPlan Plan(PlanningRequest request)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(request.Silos.Count);
+        int blocks = BlocksThatFit(request);
+        StageCosts costs = CostsOf(request, blocks);
+        var search = new ReplicaSearch(costs, FullLoad);
+        Pipeline[]? best = null;
+        foreach (int replicas in request.Replicas is { } wanted ? [wanted] : Enumerable.Range(1, MostReplicas(request, blocks)))
+        {
+            if (search.Best(replicas) is { } found && (best is null || Speed(found) > Speed(best) * (1 + Pipeline.Tolerance))) best = found;
+        }
+
+        return best is null ? throw Refusal(request, blocks) : new ClusterPlan(costs, Array.ConvertAll(best, pipeline => pipeline.Plan));
+    }
+
+    private static double Speed(Pipeline[] replicas) => replicas.Sum(pipeline => pipeline.TokensPerSecond);
+
+    private static StageCosts CostsOf(PlanningRequest request, int blocks) => new(request.Model, request.Silos, request.Network, blocks);
+
+    /// <summary>The blocks that are wanted, or the most, down to the least, with which one replica fits.</summary>
+    private static int BlocksThatFit(PlanningRequest request)
+    {
+        if (Fits(request.KvBlocks)) return request.KvBlocks;
+        int least = request.LeastKvBlocks ?? request.KvBlocks;
+        if (least == request.KvBlocks || !Fits(least)) throw Refusal(request, least);
+        int fitting = least, beyond = request.KvBlocks;
+        while (beyond - fitting > 1)
+        {
+            int middle = fitting + (beyond - fitting) / 2;
+            if (Fits(middle)) fitting = middle;
+            else beyond = middle;
+        }
+
+        return fitting;
+
+        bool Fits(int blocks)
+        {
+            var search = new ReplicaSearch(CostsOf(request, blocks), FullLoad);
+            return request.Replicas is > 1 and int replicas ? search.Best(replicas) is not null : search.FitsOnce();
+        }
+    }
+
+    /// <summary>More than this do not fit in all memory together, or would have no request each.</summary>
+    private static int MostReplicas(PlanningRequest request, int blocks)
+    {
+        double each = request.Model.WeightBytes * request.Silos.Min(silo => silo.WeightFactor) + (double)request.Model.KvBytesPerBlock * blocks;
+        double all = request.Silos.Sum(silo => (double)silo.MemoryBytes);
+        return (int)Math.Clamp(all / each, 1, Math.Min(FullLoad, request.Silos.Count));
+    }
+
+    private static InsufficientMemoryException Refusal(PlanningRequest request, int blocks)
+    {
+        ModelShape model = request.Model;
+        long tokens = (long)blocks * StepBatch.BlockSize;
+        UInt128 cache = (UInt128)model.KvBytesPerBlock * (UInt128)blocks;
+        string replicas = request.Replicas is > 1 and int count ? $"{count} times " : "";
+        string found = string.Join(", ", request.Silos.Take(4).Select(silo => $"{silo.Name} with {silo.MemoryBytes:N0}"));
+        string others = request.Silos.Count > 4 ? $" and {request.Silos.Count - 4} others, {request.Silos.Sum(silo => (double)silo.MemoryBytes):N0} in all" : "";
+        return new InsufficientMemoryException(
+            $"memory: expected at least {replicas}{(UInt128)model.WeightBytes + cache:N0} bytes ({model.WeightBytes:N0} for weights, {cache:N0} for {tokens:N0} tokens of KV cache; " +
+            $"a layer, up to {model.Layers.Max(layer => layer.WeightBytes + (Int128)layer.KvBytesPerBlock * blocks):N0}, cannot be divided), found {found}{others}");
+    }
+}

@@ -1,0 +1,36 @@
+namespace DistributedGpt.Engine;
+
+/// <summary>A division that a search has found, and how good it is: at full load, and with one request.</summary>
+internal sealed class Pipeline
+{
+    /// <summary>Differences below this are rounding.</summary>
+    public const double Tolerance = 1e-9;
+
+    /// <summary>A division for a load of so many requests, or one a stage where that is more.</summary>
+    public Pipeline(StageCosts costs, StagePlan plan, double requests)
+    {
+        Plan = plan;
+        TokensPerSecond = new PipelineSpeed(costs, plan, Math.Max(requests, plan.Stages.Length)).TokensPerSecond;
+        PassMilliseconds = new PipelineSpeed(costs, plan, 1).PassMilliseconds;
+    }
+
+    /// <summary>The stages.</summary>
+    public StagePlan Plan { get; }
+
+    /// <summary>At full load.</summary>
+    public double TokensPerSecond { get; }
+
+    /// <summary>How long a single request waits for a token.</summary>
+    public double PassMilliseconds { get; }
+
+    /// <summary>Whether this is to be preferred: the faster at full load, then the faster with one request, then the one that leaves silos more room.</summary>
+    public bool IsBetterThan(Pipeline? other)
+    {
+        if (other is null) return true;
+        if (Differs(TokensPerSecond, other.TokensPerSecond)) return TokensPerSecond > other.TokensPerSecond;
+        if (Differs(PassMilliseconds, other.PassMilliseconds)) return PassMilliseconds < other.PassMilliseconds;
+        return Plan.Stages.Length > other.Plan.Stages.Length;
+    }
+
+    private static bool Differs(double a, double b) => Math.Abs(a - b) > Tolerance * Math.Max(a, b);
+}
