@@ -55,6 +55,9 @@ internal sealed partial class CoordinatorGrain(
     private long _totalBytes;
     private TaskCompletionSource<string?>? _loaded;
     private bool _unloading;
+    private StepMetrics? _stepMetrics;
+    private ReplicaMetrics? _metrics;
+    private Recovery? _recovery;
 
     private ReplicaKey Key => _key ??= ReplicaKey.Parse(this.GetPrimaryKeyString());
 
@@ -69,6 +72,7 @@ internal sealed partial class CoordinatorGrain(
     /// <inheritdoc/>
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
+        _metrics?.Dispose();
         await _stopping.CancelAsync();
         foreach (TaskCompletionSource waiting in _waiting.Values) waiting.TrySetResult();
     }
@@ -175,6 +179,8 @@ internal sealed partial class CoordinatorGrain(
         };
         _scheduler = new Scheduler(options, new BlockPool(record.KvBlocks), new BlockHasher(record.Fingerprint));
         _protocol = new CoordinatorProtocol(_id, _scheduler, new CoordinatorOptions { StepTimeout = _clock.TimeoutOf });
+        _stepMetrics = new StepMetrics(Key);
+        _metrics = new ReplicaMetrics(Key);
         _protocol.Start();
         CarryOut();
     }
@@ -200,6 +206,8 @@ internal sealed partial class CoordinatorGrain(
             switch (command)
             {
                 case RaiseEpoch:
+                    // The first epoch of a replica is a load.
+                    if (_record!.Epoch > 0) _recovery ??= new Recovery();
                     Run(RaiseEpochAsync());
                     break;
                 case AttachStage attach:
@@ -219,6 +227,8 @@ internal sealed partial class CoordinatorGrain(
                     break;
             }
         }
+
+        if (_scheduler is not null) _metrics?.Observe(_scheduler);
     }
 
     private async void Run(Task task)
@@ -250,6 +260,7 @@ internal sealed partial class CoordinatorGrain(
                 return;
             }
 
+            _recovery?.Recorded();
             Follow(raised);
             if (await LoadPartsAsync(raised) is { } error)
             {
@@ -264,6 +275,7 @@ internal sealed partial class CoordinatorGrain(
             }
             else
             {
+                _recovery?.Loaded();
                 _protocol!.EpochRaised(raised.Epoch, raised.Plan.Stages.Length);
                 LogAttaching(Key, raised.Epoch);
             }
@@ -391,7 +403,11 @@ internal sealed partial class CoordinatorGrain(
             StageSpec stage = _stages[attach.Stage];
             AttachReply reply = await FirstLayer(stage).Attach(stage, attach.Epoch);
             _protocol!.Attached(attach.Epoch, attach.Stage, reply);
-            if (_protocol.State == CoordinatorState.Running) _loaded?.TrySetResult(null);
+            if (_protocol.State == CoordinatorState.Running)
+            {
+                _loaded?.TrySetResult(null);
+                EndRecovery();
+            }
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
@@ -402,25 +418,38 @@ internal sealed partial class CoordinatorGrain(
         CarryOut();
     }
 
+    private void EndRecovery()
+    {
+        if (_recovery is not { } recovery) return;
+        _recovery = null;
+        recovery.Attached(Key);
+        LogRecovered(Key, _record!.Epoch, recovery.Total.TotalMilliseconds, recovery.Record.TotalMilliseconds, recovery.Load.TotalMilliseconds, recovery.Attach.TotalMilliseconds);
+    }
+
     private async Task ExecuteAsync(StepBatch batch)
     {
+        using Activity? activity = StepActivity.Start(Key, batch);
         try
         {
             long started = Stopwatch.GetTimestamp();
-            StageRefusal? refusal = await FirstLayer(_stages[0]).Execute(new StepMessage(batch, 0, null));
+            StageRefusal? refusal = await FirstLayer(_stages[0]).Execute(new StepMessage(batch, 0, null, StepActivity.TraceParent(activity)));
             if (refusal is null)
             {
-                _clock.Observe(batch, Stopwatch.GetElapsedTime(started));
+                TimeSpan elapsed = Stopwatch.GetElapsedTime(started);
+                _clock.Observe(batch, elapsed);
+                _stepMetrics!.Passed(batch, elapsed);
                 _protocol!.StepReturned(batch.Epoch, batch.Number);
             }
             else
             {
+                activity?.SetStatus(ActivityStatusCode.Error, $"{refusal.Reason}");
                 if (refusal.Reason == RefusalReason.Threw) LogStepThrew(Key, batch.Epoch, batch.Number, batch.Sequences.Length, refusal.Detail);
                 _protocol!.StepFailed(batch.Epoch, batch.Number, refusal);
             }
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
+            activity?.SetStatus(ActivityStatusCode.Error, e.Message);
             LogStepFailed(e, Key, batch.Epoch, batch.Number);
             _protocol!.StepFailed(batch.Epoch, batch.Number, null);
         }
@@ -479,6 +508,9 @@ internal sealed partial class CoordinatorGrain(
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Replica}: cannot be loaded: {Error}")]
     private partial void LogLoadFailed(ReplicaKey replica, string error);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Replica}: serves again, in epoch {Epoch}, after {Total:F0} ms: record {Record:F0} ms, load {Load:F0} ms, attach {Attach:F0} ms")]
+    private partial void LogRecovered(ReplicaKey replica, long epoch, double total, double record, double load, double attach);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Replica}: another coordinator has taken over")]
     private partial void LogFenced(ReplicaKey replica);

@@ -17,6 +17,7 @@ internal static class SiloHosting
         services.AddSingleton<FingerprintCache>();
         services.AddSingleton<SiloAgents>();
         services.AddSingleton<RecordStore>();
+        services.AddHostedService<SiloMetrics>();
         if (storage is not null) services.AddKeyedSingleton(RecordStore.StorageName, storage);
         services.AddGrainService<SiloAgent>();
         services.AddPlacementDirector<PlannedPlacement, PlannedPlacementDirector>();

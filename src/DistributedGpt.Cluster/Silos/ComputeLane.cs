@@ -27,6 +27,15 @@ public sealed class ComputeLane : IDisposable
         _thread.Start();
     }
 
+    /// <summary>How many pieces wait.</summary>
+    public int WaitingCount
+    {
+        get
+        {
+            lock (_waiting) return _waiting.Count;
+        }
+    }
+
     /// <summary>Adds work at the end, or before everything that waits.</summary>
     /// <exception cref="ObjectDisposedException">The lane has stopped.</exception>
     public void Enqueue(Action work, bool urgent = false)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using DistributedGpt.Engine;
 
 namespace DistributedGpt.Cluster;
@@ -116,7 +117,11 @@ internal sealed class ReplicaStore(ComputeDevice device)
         int stage = step.Message.Stage;
         try
         {
-            StageOutput output = run.Forward(device.Backend, step.Message);
+            long started = Stopwatch.GetTimestamp();
+            StageOutput output;
+            using (StepActivity.Start(run.Spec, step.Message, Stopwatch.GetElapsedTime(step.Arrived, started)))
+                output = run.Forward(device.Backend, step.Message);
+            run.Metrics.Computed(step.Arrived, started, output);
             StageStep? next = _protocol.Finished(stage);
             if (next is not null) device.Lane.Enqueue(() => Begin(next), urgent: true);
             step.Complete(output);

@@ -37,7 +37,7 @@ internal sealed class LayerGrain(SiloStore store, ILocalSiloDetails silo, Finger
 
         Frame frame = output.Hidden!;
         PartKey next = Key with { Layer = output.NextLayer };
-        StageRefusal? refusal = await GrainFactory.GetGrain<ILayerGrain>(next.GrainKey).Execute(new StepMessage(step.Batch, step.Stage + 1, frame));
+        StageRefusal? refusal = await GrainFactory.GetGrain<ILayerGrain>(next.GrainKey).Execute(new StepMessage(step.Batch, step.Stage + 1, frame, step.TraceParent));
         frame.Release();
         return refusal;
     }

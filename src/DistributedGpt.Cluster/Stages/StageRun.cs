@@ -20,6 +20,7 @@ internal sealed class StageRun
         _layers = [.. _parts.Select(part => part.Runtime).OfType<ILayerRuntime>()];
         Head = _parts[^1].Runtime as IHeadRuntime;
         Incarnations = Array.ConvertAll(_parts, part => part.Incarnation);
+        Metrics = new StageMetrics(spec);
 
         LoadedPart Part(PartKey key) => parts.TryGetValue(key, out LoadedPart? part)
             ? part
@@ -31,6 +32,9 @@ internal sealed class StageRun
 
     /// <summary>The incarnations of its parts.</summary>
     public long[] Incarnations { get; }
+
+    /// <summary>What is measured of its steps.</summary>
+    public StageMetrics Metrics { get; }
 
     /// <summary>The head, in the last stage.</summary>
     public IHeadRuntime? Head { get; }

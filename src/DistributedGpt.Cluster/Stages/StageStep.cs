@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace DistributedGpt.Cluster;
 
 /// <summary>A step in a stage, from its arrival to its end, with the caller that waits for it.</summary>
@@ -8,6 +10,9 @@ internal sealed class StageStep(StepMessage message)
 
     /// <summary>The step.</summary>
     public StepMessage Message => message;
+
+    /// <summary>When it came, as a <see cref="Stopwatch"/>'s timestamp.</summary>
+    public long Arrived { get; } = Stopwatch.GetTimestamp();
 
     /// <summary>What comes of it.</summary>
     public Task<StageOutput> Output => _output.Task;
