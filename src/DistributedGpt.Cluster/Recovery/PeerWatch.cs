@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Hosting;
@@ -22,6 +23,9 @@ namespace DistributedGpt.Cluster;
 internal sealed partial class PeerWatch(IClusterMembershipService membership, PeerConnections connections, ILogger<PeerWatch> logger) : BackgroundService
 {
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan LastPause = TimeSpan.FromMilliseconds(640);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentDictionary<SiloAddress, bool> _suspects = new();
@@ -43,13 +47,14 @@ internal sealed partial class PeerWatch(IClusterMembershipService membership, Pe
     {
         try
         {
-            if (!await IsRefusedAsync(silo.Endpoint, cancellationToken)) return;
+            if (!await IsProvenDeadAsync(silo.Endpoint, cancellationToken)) return;
             LogKilling(silo);
-            while (membership.CurrentSnapshot.GetSiloStatus(silo) is not (SiloStatus.Dead or SiloStatus.None))
+            while (!IsDead(silo))
             {
                 // Returns when it is queued, and a write that loses a race is not repeated.
                 _ = membership.TryKill(silo);
-                await Task.Delay(RetryInterval, cancellationToken);
+                long asked = Stopwatch.GetTimestamp();
+                while (!IsDead(silo) && Stopwatch.GetElapsedTime(asked) < RetryInterval) await Task.Delay(PollInterval, cancellationToken);
             }
         }
         catch (OperationCanceledException)
@@ -61,6 +66,20 @@ internal sealed partial class PeerWatch(IClusterMembershipService membership, Pe
             _suspects.TryRemove(silo, out _);
         }
     }
+
+    /// <summary>A process that was killed may go on listening for some milliseconds after it has closed its connections.</summary>
+    private static async Task<bool> IsProvenDeadAsync(IPEndPoint endpoint, CancellationToken cancellationToken)
+    {
+        for (TimeSpan pause = FirstPause; pause <= LastPause; pause *= 2)
+        {
+            if (await IsRefusedAsync(endpoint, cancellationToken)) return true;
+            await Task.Delay(pause, cancellationToken);
+        }
+
+        return false;
+    }
+
+    private bool IsDead(SiloAddress silo) => membership.CurrentSnapshot.GetSiloStatus(silo) is SiloStatus.Dead or SiloStatus.None;
 
     private static async Task<bool> IsRefusedAsync(IPEndPoint endpoint, CancellationToken cancellationToken)
     {
