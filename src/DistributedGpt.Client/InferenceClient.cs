@@ -12,7 +12,7 @@ public sealed class InferenceClient(IClusterClient orleans) : IInferenceClient, 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<ModelInfo>> ListModelsAsync(CancellationToken cancellationToken = default)
     {
-        ModelInfo[] models = await orleans.GetGrain<ICatalogGrain>(0).ListModels().WaitAsync(cancellationToken);
+        ModelInfo[] models = await IdempotentCall.RepeatAsync(orleans.GetGrain<ICatalogGrain>(0).ListModels, cancellationToken);
         Array.Sort(models, (a, b) => string.CompareOrdinal(a.Name, b.Name));
         return models;
     }
@@ -26,9 +26,9 @@ public sealed class InferenceClient(IClusterClient orleans) : IInferenceClient, 
     {
         if (name.Length == 0) return null;
         IModelGrain grain = orleans.GetGrain<IModelGrain>(name);
-        if (await grain.GetInfo().WaitAsync(cancellationToken) is not { } info) return null;
-        if (_models.TryGetValue(name, out ServedModel? known) && known.Info.Fingerprint == info.Fingerprint) return known;
-        return _models[name] = new ServedModel(info, grain, Subscribe);
+        if (await IdempotentCall.RepeatAsync(grain.GetFingerprint, cancellationToken) is not { } fingerprint) return null;
+        if (_models.TryGetValue(name, out ServedModel? known) && known.Info.Fingerprint == fingerprint) return known;
+        return await IdempotentCall.RepeatAsync(grain.GetInfo, cancellationToken) is { } info ? _models[name] = new ServedModel(info, grain, Subscribe) : null;
     }
 
     /// <inheritdoc/>

@@ -34,6 +34,6 @@ public sealed record ModelInfo
     /// <summary>repetition_penalty of generation_config.json, or null.</summary>
     [Id(9)] public float? DefaultRepetitionPenalty { get; init; }
 
-    /// <summary>The contents of tokenizer.json: a client needs no model folder.</summary>
+    /// <summary>The contents of tokenizer.json: a client needs no model folder. Empty in a list of models.</summary>
     [Id(10)] public required byte[] TokenizerJson { get; init; }
 }

@@ -18,7 +18,7 @@ internal sealed class ServedModel(ModelInfo info, IModelGrain grain, Func<string
     public async IAsyncEnumerable<CompletionChunk> GenerateAsync(
         GenerateRequest request, IReadOnlyList<string> stopStrings, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        string coordinator = await grain.Route(request.PromptIds.Length).WaitAsync(cancellationToken);
+        string coordinator = await IdempotentCall.RepeatAsync(() => grain.Route(request.PromptIds.Length), cancellationToken);
         Subscription subscription = subscribe(coordinator);
         ChannelReader<TokenEvent> tokens = subscription.Open(request);
         try

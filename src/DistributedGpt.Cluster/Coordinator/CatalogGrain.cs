@@ -14,25 +14,25 @@ internal sealed class CatalogGrain(RecordStore records, IClusterMembershipServic
 
     public async Task<ModelInfo[]> ListModels()
     {
-        ModelInfo?[] infos = await Task.WhenAll((await ReadAsync()).Select(model => GrainFactory.GetGrain<IModelGrain>(model.Name).GetInfo()));
-        return [.. infos.OfType<ModelInfo>()];
+        ModelInfo?[] infos = await Task.WhenAll((await ReadAsync()).Select(entry => GrainFactory.GetGrain<IModelGrain>(entry.Model.Name).GetInfo()));
+        return [.. infos.OfType<ModelInfo>().Select(info => info with { TokenizerJson = [] })];
     }
 
     public async Task<bool> IsReady()
     {
-        bool[] ready = await Task.WhenAll((await ReadAsync()).Select(model => GrainFactory.GetGrain<IModelControl>(model.Name).IsReady()));
+        bool[] ready = await Task.WhenAll((await ReadAsync()).Select(entry => GrainFactory.GetGrain<IModelControl>(entry.Model.Name).IsReady()));
         return ready.Length > 0 && Array.TrueForAll(ready, each => each);
     }
 
-    public async Task<ModelSpec?> Find(string name) => Array.Find(await ReadAsync(), model => model.Name == name);
+    public async Task<CatalogEntry?> Find(string name) => Array.Find(await ReadAsync(), entry => entry.Model.Name == name);
 
     public async Task<string?> Load(ModelSpec model)
     {
-        if (await Find(model.Name) is { } present)
+        if (await Find(model.Name) is { Model: var present })
             return present == model ? null : $"{model.Name}: model: a model of that name is loaded from {present.Path}";
-        if (await GrainFactory.GetGrain<IModelControl>(model.Name).Load(model) is { } error) return error;
-        await ChangeAsync(models => [.. models.Where(other => other.Name != model.Name), model]);
-        return null;
+        (CatalogEntry? entry, string? error) = await GrainFactory.GetGrain<IModelControl>(model.Name).Load(model);
+        if (entry is not null) await ChangeAsync(entries => [.. entries.Where(other => other.Model.Name != model.Name), entry]);
+        return error;
     }
 
     public Task<LoadProgress> GetProgress(string name) => Coordinator(name).GetProgress();
@@ -40,14 +40,16 @@ internal sealed class CatalogGrain(RecordStore records, IClusterMembershipServic
     public async Task<bool> Unload(string name, bool now)
     {
         if (await Find(name) is null) return false;
-        await ChangeAsync(models => [.. models.Where(model => model.Name != name)]);
+        await ChangeAsync(entries => [.. entries.Where(entry => entry.Model.Name != name)]);
         await GrainFactory.GetGrain<IModelControl>(name).Unload(now);
         return true;
     }
 
-    public async Task Wake()
+    public async Task<ModelSpec[]> Wake()
     {
-        foreach (ModelSpec model in await ReadAsync()) await Coordinator(model.Name).GetReport();
+        CatalogEntry[] entries = await ReadAsync();
+        await Task.WhenAll(entries.Select(entry => Coordinator(entry.Model.Name).GetReport()));
+        return Array.ConvertAll(entries, entry => entry.Model);
     }
 
     public async Task<ClusterStatus> GetStatus()
@@ -56,7 +58,7 @@ internal sealed class CatalogGrain(RecordStore records, IClusterMembershipServic
             .Where(member => member.Status != SiloStatus.Dead)
             .OrderBy(member => member.Name, StringComparer.Ordinal)
             .Select(DescribeAsync));
-        Task<ModelReport[]> models = Task.WhenAll((await ReadAsync()).OrderBy(model => model.Name, StringComparer.Ordinal).Select(DescribeAsync));
+        Task<ModelReport[]> models = Task.WhenAll((await ReadAsync()).Select(entry => entry.Model).OrderBy(model => model.Name, StringComparer.Ordinal).Select(DescribeAsync));
         return new ClusterStatus(await silos, await models);
     }
 
@@ -87,9 +89,9 @@ internal sealed class CatalogGrain(RecordStore records, IClusterMembershipServic
         }
     }
 
-    private async Task<ModelSpec[]> ReadAsync() => (await records.ReadAsync<CatalogRecord>(CatalogRecord.Name)).Value?.Models ?? [];
+    private async Task<CatalogEntry[]> ReadAsync() => (await records.ReadAsync<CatalogRecord>(CatalogRecord.Name)).Value?.Models ?? [];
 
-    private async Task ChangeAsync(Func<ModelSpec[], ModelSpec[]> change)
+    private async Task ChangeAsync(Func<CatalogEntry[], CatalogEntry[]> change)
     {
         while (true)
         {

@@ -6,8 +6,9 @@ namespace DistributedGpt.Cluster;
 internal interface ICatalogControl : ICatalogGrain
 {
     /// <summary>The entry of that name, or null.</summary>
-    Task<ModelSpec?> Find(string name);
+    Task<CatalogEntry?> Find(string name);
 
     /// <summary>Sees to it that every model of the catalog has its coordinators.</summary>
-    Task Wake();
+    /// <returns>The models.</returns>
+    Task<ModelSpec[]> Wake();
 }

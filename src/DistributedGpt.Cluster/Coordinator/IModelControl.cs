@@ -6,9 +6,9 @@ namespace DistributedGpt.Cluster;
 internal interface IModelControl : IModelGrain
 {
     /// <summary>Loads the model's replicas.</summary>
-    /// <returns>Null, or why it cannot be loaded, fit for the user.</returns>
+    /// <returns>The catalog's entry, or why it cannot be loaded, fit for the user.</returns>
     [ResponseTimeout("01:00:00")]
-    Task<string?> Load(ModelSpec model);
+    Task<(CatalogEntry? Entry, string? Error)> Load(ModelSpec model);
 
     /// <summary>Whether a replica can serve now.</summary>
     [ResponseTimeout("00:00:02")]

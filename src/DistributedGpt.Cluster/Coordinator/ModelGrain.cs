@@ -17,19 +17,20 @@ internal sealed class ModelGrain(SiloStore store, FingerprintCache fingerprints)
 
     private string Name => this.GetPrimaryKeyString();
 
-    public async Task<string?> Load(ModelSpec model)
+    public async Task<(CatalogEntry? Entry, string? Error)> Load(ModelSpec model)
     {
         _loading = true;
         try
         {
-            ModelInfo info = await DescribeAsync(model);
-            if (await Coordinator.Load(model) is { } error) return error;
+            var entry = new CatalogEntry(model, await fingerprints.GetAsync(model.Path), DateTime.UtcNow);
+            ModelInfo info = await DescribeAsync(entry);
+            if (await Coordinator.Load(model) is { } error) return (null, error);
             _info = info;
-            return null;
+            return (entry, null);
         }
         catch (Exception e) when (e is ModelFormatException or IOException or UnauthorizedAccessException)
         {
-            return e.Message;
+            return (null, e.Message);
         }
         finally
         {
@@ -43,10 +44,12 @@ internal sealed class ModelGrain(SiloStore store, FingerprintCache fingerprints)
         await Coordinator.Unload(now);
     }
 
+    public async Task<string?> GetFingerprint() => (await GetInfo())?.Fingerprint;
+
     public async Task<ModelInfo?> GetInfo()
     {
         if (_info is not null) return _info;
-        if (await GrainFactory.GetGrain<ICatalogControl>(0).Find(Name) is { } model) return _info = await DescribeAsync(model);
+        if (await GrainFactory.GetGrain<ICatalogControl>(0).Find(Name) is { } entry) return _info = await DescribeAsync(entry);
 
         // Any name that a client makes up ends here; it must not leave an activation behind.
         if (!_loading) DeactivateOnIdle();
@@ -59,8 +62,9 @@ internal sealed class ModelGrain(SiloStore store, FingerprintCache fingerprints)
 
     private ICoordinatorControl Coordinator => GrainFactory.GetGrain<ICoordinatorControl>(new ReplicaKey(Name, 0).ToString());
 
-    private async Task<ModelInfo> DescribeAsync(ModelSpec model)
+    private async Task<ModelInfo> DescribeAsync(CatalogEntry entry)
     {
+        ModelSpec model = entry.Model;
         ModelFolder folder = store.Folder(model.Path);
         string tokenizer = Path.Combine(folder.Path, "tokenizer.json");
         if (!File.Exists(tokenizer)) throw ModelFormatException.Of(tokenizer, "file", "a tokenizer", "nothing");
@@ -69,11 +73,11 @@ internal sealed class ModelGrain(SiloStore store, FingerprintCache fingerprints)
         return new ModelInfo
         {
             Name = model.Name,
-            Created = DateTime.UtcNow,
+            Created = entry.Created,
             ContextLength = folder.Config.ContextLength,
             VocabularySize = folder.Config.VocabularySize,
             EosTokenIds = [.. defaults.StopTokenIds],
-            Fingerprint = await fingerprints.GetAsync(model.Path),
+            Fingerprint = entry.Fingerprint,
             DefaultTemperature = samples ? (float?)defaults.Temperature : null,
             DefaultTopK = samples ? defaults.TopK : null,
             DefaultTopP = samples ? (float?)defaults.TopP : null,

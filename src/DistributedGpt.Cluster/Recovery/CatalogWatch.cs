@@ -1,3 +1,5 @@
+using DistributedGpt.Client;
+using DistributedGpt.Models;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -5,9 +7,10 @@ namespace DistributedGpt.Cluster;
 
 /// <summary>
 /// Wakes the catalog when silos come or go, so that every model has its coordinators without a request that asks for them: after the
-/// loss of a coordinator's silo, and after a restart of the whole cluster.
+/// loss of a coordinator's silo, and after a restart of the whole cluster. It also reads the models' fingerprints on this silo, so
+/// that a layer that comes here one day need not wait for that.
 /// </summary>
-internal sealed partial class CatalogWatch(IClusterMembershipService membership, IGrainFactory grains, ILogger<CatalogWatch> logger) : BackgroundService
+internal sealed partial class CatalogWatch(IClusterMembershipService membership, IGrainFactory grains, FingerprintCache fingerprints, ILogger<CatalogWatch> logger) : BackgroundService
 {
     private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(500);
 
@@ -30,7 +33,7 @@ internal sealed partial class CatalogWatch(IClusterMembershipService membership,
         {
             try
             {
-                await grains.GetGrain<ICatalogControl>(0).Wake();
+                foreach (ModelSpec model in await grains.GetGrain<ICatalogControl>(0).Wake()) _ = ReadFingerprintAsync(model);
                 return;
             }
             catch (Exception e) when (!cancellationToken.IsCancellationRequested)
@@ -40,6 +43,21 @@ internal sealed partial class CatalogWatch(IClusterMembershipService membership,
             }
         }
     }
+
+    private async Task ReadFingerprintAsync(ModelSpec model)
+    {
+        try
+        {
+            await fingerprints.GetAsync(model.Path);
+        }
+        catch (Exception e) when (e is ModelFormatException or IOException or UnauthorizedAccessException)
+        {
+            LogNoFingerprint(model.Path, e.Message);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Path} cannot be read here, so no layer of it can come here: {Reason}")]
+    private partial void LogNoFingerprint(string path, string reason);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "The catalog could not be woken; it is tried again")]
     private partial void LogWakeFailed(Exception exception);
