@@ -79,6 +79,28 @@ public sealed class KillTests
         Assert.Equal(["A", "B"], silos.Order());
     }
 
+    [Fact]
+    public async Task Stop_ASiloThatHangs_IsReplacedAndEndsWhenItWakes()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync("A", "B", "C");
+        StreamRequest[] requests = StreamRequest.OfEveryKind(Tokens);
+        string[] undisturbed = await new RunningStreams(cluster.Http, requests).EndAsync();
+        string victim = HeadSilo(await cluster.ReplicaAsync());
+
+        var streams = new RunningStreams(cluster.Http, requests);
+        await streams.ReachAsync(100);
+        cluster.Silo(victim).Signal("STOP");
+        string[] disturbed = await streams.EndAsync();
+        Assert.True(undisturbed.SequenceEqual(disturbed), cluster.Logs);
+
+        // It was declared dead meanwhile: it must not go on.
+        cluster.Silo(victim).Signal("CONT");
+        (int exitCode, _) = await cluster.Silo(victim).EndAsync();
+        Assert.NotEqual(0, exitCode);
+        await cluster.StartSiloAsync(victim);
+        await AssertNothingIsLeftAsync(cluster, "A", "B", "C");
+    }
+
     private static string HeadSilo(JsonElement replica) => replica.GetProperty("stages").EnumerateArray().Last().GetProperty("silo").GetString()!;
 
     private static string EmbeddingSilo(JsonElement replica) => replica.GetProperty("stages")[0].GetProperty("silo").GetString()!;
