@@ -25,6 +25,30 @@ public sealed class OperationTests
     }
 
     [Fact]
+    public async Task Drain_ASilo_MovesItsLayersWhileStreamsRun()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync("A", "B");
+        StreamRequest[] requests = StreamRequest.OfEveryKind(80);
+        string[] undisturbed = await new RunningStreams(cluster.Http, requests).EndAsync();
+
+        var streams = new RunningStreams(cluster.Http, requests);
+        await streams.ReachAsync(100);
+        string drained = await DgptProcess.RunAsync("silo", "drain", "A", "--cluster", cluster.Address);
+        string[] disturbed = await streams.EndAsync();
+
+        Assert.Equal("A is drained\n", drained);
+        Assert.True(undisturbed.SequenceEqual(disturbed), cluster.Logs);
+        JsonElement status = await cluster.StatusAsync();
+        Assert.Equal(0, status.GetProperty("silos")[0].GetProperty("reserved_bytes").GetInt64());
+        Assert.All(status.GetProperty("models")[0].GetProperty("replicas")[0].GetProperty("stages").EnumerateArray(), stage => Assert.Equal("B", stage.GetProperty("silo").GetString()));
+
+        // The other one has nobody left to give its layers to.
+        await using DgptProcess last = DgptProcess.Start("silo", "drain", "B", "--cluster", cluster.Address);
+        Assert.Equal(1, (await last.EndAsync()).ExitCode);
+        Assert.Matches(@"^error: shakespeare: memory: layers 0 to 2 are on B; expected a silo with [\d,]+ free bytes, found A with 0\n$", last.Error);
+    }
+
+    [Fact]
     public async Task Models_LoadedListedUnloaded_LeaveNothingBehind()
     {
         await using TestCluster cluster = await TestCluster.StartAsync("A", "B");

@@ -158,7 +158,7 @@ internal sealed class Simulation
         {
             _silos[index] = new SimulatedSilo(this, victim.Stages.Select(stage => new FakeStage(Case, Random, stage)));
             victim.Bury();
-            foreach (SimulatedCoordinator coordinator in _coordinators) coordinator.SiloLost();
+            foreach (SimulatedCoordinator coordinator in _coordinators) coordinator.Replan();
         });
     }
 

@@ -32,7 +32,7 @@ internal static class ModelCommand
                 KvTokens = result.GetValue(kvTokens),
                 KvType = result.GetValue(kvType) ?? TensorType.Float32,
             };
-            return ConnectedAsync(result.GetRequiredValue(cluster), result.GetValue(logLevel), async (connection, cancellation) =>
+            return Connected.RunAsync(result.GetRequiredValue(cluster), result.GetValue(logLevel), async (connection, cancellation) =>
             {
                 using var line = new ProgressLine();
                 await connection.Administration.LoadModelAsync(model, new LoadReport(line), cancellation);
@@ -47,7 +47,7 @@ internal static class ModelCommand
     {
         Option<ClusterAddress> cluster = Values.Cluster();
         var command = new Command("list", "List the models.") { cluster };
-        command.SetAction(result => ConnectedAsync(result.GetRequiredValue(cluster), result.GetValue(logLevel), async (connection, cancellation) =>
+        command.SetAction(result => Connected.RunAsync(result.GetRequiredValue(cluster), result.GetValue(logLevel), async (connection, cancellation) =>
         {
             foreach (ModelReport model in (await connection.Administration.GetStatusAsync(cancellation)).Models) Console.WriteLine($"{model.Name}\t{model.Path}");
         }));
@@ -60,27 +60,12 @@ internal static class ModelCommand
         Option<ClusterAddress> cluster = Values.Cluster();
         var now = new Option<bool>("--now") { Description = "End running streams with an error, rather than wait for them." };
         var command = new Command("unload", "Unload a model.") { name, cluster, now };
-        command.SetAction(result => ConnectedAsync(result.GetRequiredValue(cluster), result.GetValue(logLevel), async (connection, cancellation) =>
+        command.SetAction(result => Connected.RunAsync(result.GetRequiredValue(cluster), result.GetValue(logLevel), async (connection, cancellation) =>
         {
             string model = result.GetRequiredValue(name);
             if (!await connection.Administration.UnloadModelAsync(model, result.GetValue(now), cancellation)) throw new InputException($"{model}: no model of that name is loaded");
             Console.WriteLine($"{model} is unloaded");
         }));
         return command;
-    }
-
-    private static async Task<int> ConnectedAsync(ClusterAddress address, LogLevel? logLevel, Func<ClusterConnection, CancellationToken, Task> action)
-    {
-        using var signals = new TerminationSignals();
-        try
-        {
-            await using ClusterConnection connection = await ClusterConnection.OpenAsync(address, logLevel, signals.Requested);
-            await action(connection, signals.Requested);
-            return 0;
-        }
-        catch (OperationCanceledException) when (signals.Requested.IsCancellationRequested)
-        {
-            return signals.ExitCode;
-        }
     }
 }

@@ -39,6 +39,7 @@ internal static class SiloCommand
         {
             cluster, name, address, port, gatewayPort, healthPort, memory, device, threads, weightType,
         };
+        command.Add(BuildDrain(logLevel));
         command.SetAction(result => RunAsync(
             new ClusterSiloOptions
             {
@@ -54,6 +55,19 @@ internal static class SiloCommand
             },
             result.GetValue(address),
             result.GetValue(healthPort)));
+        return command;
+    }
+
+    private static Command BuildDrain(Option<LogLevel?> logLevel)
+    {
+        var name = new Argument<string>("NAME") { Description = "The silo." };
+        Option<ClusterAddress> cluster = Values.Cluster();
+        var command = new Command("drain", "Move all layers off a silo, so that it can be stopped.") { name, cluster };
+        command.SetAction(result => Connected.RunAsync(result.GetRequiredValue(cluster), result.GetValue(logLevel), async (connection, cancellation) =>
+        {
+            await connection.Administration.DrainSiloAsync(result.GetRequiredValue(name), cancellation);
+            Console.WriteLine($"{result.GetValue(name)} is drained");
+        }));
         return command;
     }
 

@@ -26,5 +26,11 @@ public sealed class ClusterAdministration(IClusterClient orleans) : IClusterAdmi
         Catalog.Unload(name, now).WaitAsync(cancellationToken);
 
     /// <inheritdoc/>
+    public async Task DrainSiloAsync(string silo, CancellationToken cancellationToken = default)
+    {
+        if (await Catalog.Drain(silo).WaitAsync(cancellationToken) is { } error) throw new DrainException(error);
+    }
+
+    /// <inheritdoc/>
     public Task<ClusterStatus> GetStatusAsync(CancellationToken cancellationToken = default) => Catalog.GetStatus().WaitAsync(cancellationToken);
 }

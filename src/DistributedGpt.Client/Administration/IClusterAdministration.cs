@@ -17,6 +17,15 @@ public interface IClusterAdministration
     /// <returns>False where no model of that name is loaded.</returns>
     Task<bool> UnloadModelAsync(string name, bool now = false, CancellationToken cancellationToken = default);
 
+    /// <summary>
+    /// Moves all layers off a silo, which then can be stopped without a pause for anybody: they are loaded elsewhere while it still
+    /// serves. From then on it gets no others.
+    /// </summary>
+    /// <param name="silo">The silo's name.</param>
+    /// <param name="cancellationToken">Stops waiting; the move goes on.</param>
+    /// <exception cref="DrainException">There is no such silo, or the others have no room; the message has the numbers.</exception>
+    Task DrainSiloAsync(string silo, CancellationToken cancellationToken = default);
+
     /// <summary>The silos, the models, and which layer is where.</summary>
     Task<ClusterStatus> GetStatusAsync(CancellationToken cancellationToken = default);
 }

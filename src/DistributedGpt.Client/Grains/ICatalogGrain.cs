@@ -25,6 +25,11 @@ public interface ICatalogGrain : IGrainWithIntegerKey
     [ResponseTimeout("01:00:00")]
     Task<bool> Unload(string name, bool now);
 
+    /// <summary>Moves all layers off a silo, so that it can be stopped and nobody waits; until then it offers no memory to others.</summary>
+    /// <returns>Null, or what stays there and why, fit for the user.</returns>
+    [ResponseTimeout("01:00:00")]
+    Task<string?> Drain(string silo);
+
     /// <summary>The cluster at this moment.</summary>
     [ResponseTimeout("00:00:05")]
     Task<ClusterStatus> GetStatus();

@@ -52,6 +52,15 @@ internal sealed class CatalogGrain(RecordStore records, IClusterMembershipServic
         return Array.ConvertAll(entries, entry => entry.Model);
     }
 
+    public async Task<string?> Drain(string silo)
+    {
+        ClusterMember? member = membership.CurrentSnapshot.Members.Values.FirstOrDefault(member => member.Name == silo && member.Status == SiloStatus.Active);
+        if (member is null) return $"{silo}: silo: there is no silo of that name";
+        await agents[member.SiloAddress].Leave();
+        string?[] errors = await Task.WhenAll((await ReadAsync()).Select(entry => Coordinator(entry.Model.Name).Drain(member.SiloAddress)));
+        return errors.Any(error => error is not null) ? string.Join("; ", errors.OfType<string>()) : null;
+    }
+
     public async Task<ClusterStatus> GetStatus()
     {
         Task<SiloReport[]> silos = Task.WhenAll(membership.CurrentSnapshot.Members.Values

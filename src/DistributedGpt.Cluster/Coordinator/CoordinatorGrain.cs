@@ -55,6 +55,7 @@ internal sealed partial class CoordinatorGrain(
     private long _totalBytes;
     private TaskCompletionSource<string?>? _loaded;
     private bool _unloading;
+    private ReplicaRecord? _moving;
     private StepMetrics? _stepMetrics;
     private ReplicaMetrics? _metrics;
     private Recovery? _recovery;
@@ -114,6 +115,35 @@ internal sealed partial class CoordinatorGrain(
         _unloading = true;
         while (!now && _scheduler?.Status is { } status && status.Running + status.Waiting > 0) await Task.Delay(Heartbeat, _stopping.Token);
         if (_record is not null) await AbandonAsync();
+    }
+
+    public async Task<string?> Drain(SiloAddress silo)
+    {
+        if (_record is not { } record || !record.Plan.Stages.Any(stage => record.SiloOf(stage).Equals(silo))) return null;
+        try
+        {
+            SiloOffer[] others = Array.FindAll(await GetOffersAsync(), offer => !offer.Address.Equals(silo));
+            ReplicaRecord moved = ReplicaPlanner.Replace(store.Folder(record.Model.Path), record, others);
+
+            // While the old place still serves.
+            foreach (PlanStage stage in moved.Plan.Stages.Where((stage, index) => record.SiloOf(record.Plan.Stages[index]).Equals(silo)))
+            {
+                if (await agents[moved.SiloOf(stage)].Preload([.. PartKey.OfStage(Key, stage)], moved) is { } error) return error;
+            }
+
+            if (_record != record) return $"{Key}: its plan has changed meanwhile: try again";
+            _moving = moved;
+            _protocol!.Replan();
+            CarryOut();
+            while (_record.Plan.Stages.Any(stage => _record.SiloOf(stage).Equals(silo)) || _protocol.State != CoordinatorState.Running)
+                await Task.Delay(MovePause, _stopping.Token);
+            await agents[silo].Release(Key);
+            return null;
+        }
+        catch (InsufficientMemoryException e)
+        {
+            return e.Message;
+        }
     }
 
     public Task<DeliverySession?> Submit(GenerateRequest request, Guid subscription)
@@ -307,6 +337,8 @@ internal sealed partial class CoordinatorGrain(
     /// <summary>The record with every stage on a silo that lives.</summary>
     private async Task<ReplicaRecord> PlaceLostStagesAsync(ReplicaRecord record)
     {
+        (ReplicaRecord? moving, _moving) = (_moving, null);
+        if (moving is not null && moving.Epoch == record.Epoch && !moving.Plan.Stages.Any(stage => IsLost(moving.SiloOf(stage)))) return moving;
         if (!record.Plan.Stages.Any(stage => IsLost(record.SiloOf(stage)))) return record;
         SiloOffer[] living = await GetOffersAsync();
         bool allLost = record.Plan.Stages.All(stage => IsLost(record.SiloOf(stage)));
@@ -343,7 +375,7 @@ internal sealed partial class CoordinatorGrain(
         await foreach (ClusterMembershipSnapshot _ in membership.MembershipUpdates.WithCancellation(_stopping.Token))
         {
             if (_record is null || !_record.Plan.Stages.Any(stage => IsLost(_record.SiloOf(stage)))) continue;
-            _protocol?.SiloLost();
+            _protocol?.Replan();
             CarryOut();
         }
     }
@@ -477,7 +509,7 @@ internal sealed partial class CoordinatorGrain(
     private async Task<ReplicaRecord> PlanAsync(ModelSpec model)
     {
         ModelFolder folder = store.Folder(model.Path);
-        SiloOffer[] silos = Array.FindAll(await GetOffersAsync(), silo => silo.Capacity.MemoryLimit > 0);
+        SiloOffer[] silos = Array.FindAll(await GetOffersAsync(), silo => silo.Capacity.FreeBytes > 0);
         (StagePlan plan, int blocks, long bytes) = ReplicaPlanner.Plan(folder, model, Array.ConvertAll(silos, silo => silo.Capacity));
         _totalBytes = bytes;
         return new ReplicaRecord

@@ -20,6 +20,11 @@ internal interface ICoordinatorControl : ICoordinatorGrain
     [ResponseTimeout("01:00:00")]
     Task Unload(bool now);
 
+    /// <summary>Moves the replica's layers off a silo: they are loaded elsewhere while it still serves.</summary>
+    /// <returns>Null, or why they stay, fit for the user.</returns>
+    [ResponseTimeout("01:00:00")]
+    Task<string?> Drain(SiloAddress silo);
+
     /// <summary>The replica at this moment; null where it is not loaded.</summary>
     [AlwaysInterleave]
     [ResponseTimeout("00:00:05")]

@@ -67,7 +67,7 @@ internal static class ReplicaPlanner
                 SiloOffer chosen = places.OrderByDescending(silo => silo.Name == name).ThenByDescending(silo => free[silo.Address])
                     .FirstOrDefault(silo => BytesOn(silo) <= free[silo.Address])
                     ?? throw new InsufficientMemoryException(
-                        $"{record.Model.Name}: memory: layers {stage.FirstLayer} to {stage.EndLayer - 1} were on {name}, which is gone; expected a silo with " +
+                        $"{record.Model.Name}: memory: layers {stage.FirstLayer} to {stage.EndLayer - 1} are on {name}; expected a silo with " +
                         $"{(living.Count == 0 ? 0 : living.Min(BytesOn)):N0} free bytes, found {string.Join(", ", living.Select(silo => $"{silo.Name} with {free[silo.Address]:N0}"))}");
                 free[chosen.Address] -= BytesOn(chosen);
                 place = places.IndexOf(chosen);

@@ -53,6 +53,8 @@ public sealed class ClusterSilo : IAsyncDisposable
         builder.UseOrleans(silo => Configure(silo, options, device, new SiloStoreOptions(memory, options.WeightType)));
         builder.Services.AddHostedService<CatalogWatch>();
         builder.Services.AddHostedService<PeerWatch>();
+        builder.Services.AddHostedService<DrainOnStop>();
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.DrainTimeout);
         IHost host = builder.Build();
         try
         {

@@ -35,6 +35,9 @@ public sealed record ClusterSiloOptions
     /// <summary>The type of resident weights; null: as stored.</summary>
     public TensorType? WeightType { get; init; }
 
+    /// <summary>How long its layers may take to move to others when it is asked to stop.</summary>
+    public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
     /// <summary>The least level of Orleans' and the cluster's logs, written to standard error; null: none.</summary>
     public LogLevel? LogLevel { get; init; }
 }

@@ -15,6 +15,7 @@ internal static class SiloHosting
         services.AddSingleton(options);
         services.AddSingleton<SiloStore>();
         services.AddSingleton<FingerprintCache>();
+        services.AddSingleton<PartLoader>();
         services.AddSingleton<SiloAgents>();
         services.AddSingleton<RecordStore>();
         services.AddHostedService<SiloMetrics>();

@@ -14,6 +14,14 @@ internal interface ISiloAgent : IGrainService
     /// <summary>Bytes of a replica's parts that are loaded.</summary>
     Task<long> GetLoadedBytes(ReplicaKey replica);
 
+    /// <summary>Loads parts before their grains come here.</summary>
+    /// <returns>Null, or why a part cannot be loaded, fit for the user.</returns>
+    [ResponseTimeout("01:00:00")]
+    Task<string?> Preload(PartKey[] parts, ReplicaRecord record);
+
+    /// <summary>The silo is to go: from now on it offers no memory.</summary>
+    Task Leave();
+
     /// <summary>Drops everything that the silo holds of a replica.</summary>
     Task Release(ReplicaKey replica);
 }

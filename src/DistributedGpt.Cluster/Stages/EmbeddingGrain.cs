@@ -5,5 +5,5 @@ namespace DistributedGpt.Cluster;
 
 /// <inheritdoc cref="IEmbeddingGrain"/>
 [KeepAlive, Immovable, Reentrant, PlannedPlacement]
-internal sealed class EmbeddingGrain(SiloStore store, ILocalSiloDetails silo, FingerprintCache fingerprints)
-    : PartGrain(PartKind.Embedding, store, silo, fingerprints), IEmbeddingGrain;
+internal sealed class EmbeddingGrain(SiloStore store, ILocalSiloDetails silo, PartLoader loader)
+    : PartGrain(PartKind.Embedding, store, silo, loader), IEmbeddingGrain;

@@ -5,5 +5,5 @@ namespace DistributedGpt.Cluster;
 
 /// <inheritdoc cref="IHeadGrain"/>
 [KeepAlive, Immovable, Reentrant, PlannedPlacement]
-internal sealed class HeadGrain(SiloStore store, ILocalSiloDetails silo, FingerprintCache fingerprints)
-    : PartGrain(PartKind.Head, store, silo, fingerprints), IHeadGrain;
+internal sealed class HeadGrain(SiloStore store, ILocalSiloDetails silo, PartLoader loader)
+    : PartGrain(PartKind.Head, store, silo, loader), IHeadGrain;

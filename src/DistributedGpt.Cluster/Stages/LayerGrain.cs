@@ -18,8 +18,8 @@ namespace DistributedGpt.Cluster;
 /// </para>
 /// </summary>
 [KeepAlive, Immovable, Reentrant, PlannedPlacement]
-internal sealed class LayerGrain(SiloStore store, ILocalSiloDetails silo, FingerprintCache fingerprints)
-    : PartGrain(PartKind.Layer, store, silo, fingerprints), ILayerGrain
+internal sealed class LayerGrain(SiloStore store, ILocalSiloDetails silo, PartLoader loader)
+    : PartGrain(PartKind.Layer, store, silo, loader), ILayerGrain
 {
     public Task<AttachReply> Attach(StageSpec stage, long epoch) => Store.Replica(Key.Replica).AttachAsync(stage, epoch);
 

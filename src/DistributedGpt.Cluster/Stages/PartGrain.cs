@@ -1,4 +1,3 @@
-using DistributedGpt.Models;
 using Orleans.Runtime.Placement;
 
 namespace DistributedGpt.Cluster;
@@ -8,7 +7,7 @@ namespace DistributedGpt.Cluster;
 /// activated by a Load for its silo, or where the store holds the part already; its end releases nothing, since Orleans
 /// deactivates healthy grains too.
 /// </summary>
-internal abstract class PartGrain(PartKind kind, SiloStore store, ILocalSiloDetails silo, FingerprintCache fingerprints) : Grain, IPartGrain
+internal abstract class PartGrain(PartKind kind, SiloStore store, ILocalSiloDetails silo, PartLoader loader) : Grain, IPartGrain
 {
     private PartKey? _key;
 
@@ -39,20 +38,6 @@ internal abstract class PartGrain(PartKind kind, SiloStore store, ILocalSiloDeta
             return new LoadReply(Moved: true, Error: null);
         }
 
-        try
-        {
-            string fingerprint = await fingerprints.GetAsync(request.Record.Model.Path);
-            if (fingerprint != request.Record.Fingerprint)
-            {
-                return new LoadReply(false, $"{request.Record.Model.Path}: model: expected fingerprint {request.Record.Fingerprint}, found {fingerprint} on {silo.SiloAddress}");
-            }
-
-            await store.LoadAsync(Key, request.Record);
-            return new LoadReply(false, null);
-        }
-        catch (Exception e) when (e is ModelFormatException or InsufficientMemoryException)
-        {
-            return new LoadReply(false, e.Message);
-        }
+        return new LoadReply(false, await loader.LoadAsync(Key, request.Record));
     }
 }

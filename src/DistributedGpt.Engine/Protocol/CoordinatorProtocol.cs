@@ -229,8 +229,8 @@ public sealed class CoordinatorProtocol
         RaiseNow();
     }
 
-    /// <summary>A silo of the plan is gone: calls to it end late or never, and its layers must be placed anew.</summary>
-    public void SiloLost()
+    /// <summary>A silo of the plan is gone, so that calls to it end late or never, or is to go: its layers must be placed anew.</summary>
+    public void Replan()
     {
         if (State is CoordinatorState.Running or CoordinatorState.Attaching) RaiseNow();
     }

@@ -49,7 +49,7 @@ internal sealed class SimulatedCoordinator
 
     public void Kill() => IsAlive = false;
 
-    public void SiloLost() => Hear(_protocol.SiloLost);
+    public void Replan() => Hear(_protocol.Replan);
 
     /// <summary>Whether these are the incarnations with which the stage attached last.</summary>
     public bool Knows(int stage, long[] incarnations) => _incarnations.TryGetValue(stage, out long[]? known) && known.SequenceEqual(incarnations);

@@ -1,0 +1,36 @@
+using DistributedGpt.Client;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace DistributedGpt.Cluster;
+
+/// <summary>
+/// Moves this silo's layers to others before it stops. Registered after Orleans and therefore stopped before it. What no other silo
+/// has room for is named in the log and is lost with the silo: its requests wait until there is room again.
+/// </summary>
+internal sealed partial class DrainOnStop(IClusterMembershipService membership, ILocalSiloDetails silo, IGrainFactory grains, ILogger<DrainOnStop> logger) : IHostedService
+{
+    /// <inheritdoc/>
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        // The last silo has nobody to give its layers to.
+        if (!membership.CurrentSnapshot.Members.Values.Any(member => member.Status == SiloStatus.Active && !member.SiloAddress.Equals(silo.SiloAddress))) return;
+        try
+        {
+            if (await grains.GetGrain<ICatalogGrain>(0).Drain(silo.Name).WaitAsync(cancellationToken) is { } error) LogStays(error);
+        }
+        catch (Exception e)
+        {
+            LogFailed(e);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Stopping with layers that no other silo could take: {Reason}")]
+    private partial void LogStays(string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Stopping without having moved the layers")]
+    private partial void LogFailed(Exception exception);
+}
