@@ -57,6 +57,7 @@ public static class CommandLine
             StatusCommand.Build(LogLevelOption),
             TrainCommand.Build(),
             InfoCommand.Build(),
+            PlanCommand.Build(),
             DoctorCommand.Build(),
         };
         root.Directives.Clear();

@@ -85,12 +85,16 @@ internal static partial class Values
         Text(result) == OwnAddress || IPAddress.TryParse(Text(result), out _) ? Text(result) : Wrong<string>(result, $"an IP address or {OwnAddress}");
 
     /// <summary>A number of bytes, such as 8GiB or 512MiB.</summary>
-    public static long? Size(ArgumentResult result)
+    public static long? Size(ArgumentResult result) => ParseSize(Text(result)) ?? Wrong<long?>(result, "a size such as 8GiB or 512MiB");
+
+    /// <summary>The bytes of a size such as 8GiB; null where the text is none.</summary>
+    public static long? ParseSize(string text)
     {
-        Match match = SizePattern().Match(Text(result));
-        if (!match.Success) return Wrong<long?>(result, "a size such as 8GiB or 512MiB");
+        Match match = SizePattern().Match(text);
+        if (!match.Success) return null;
         int shift = match.Groups[2].Value.ToUpperInvariant() switch { "T" => 40, "G" => 30, "M" => 20, "K" => 10, _ => 0 };
-        return (long)(double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) * (1L << shift));
+        double bytes = double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) * (1L << shift);
+        return bytes < long.MaxValue ? (long)bytes : null;
     }
 
     /// <summary>Refuses the option's value.</summary>

@@ -17,11 +17,16 @@ internal static class InfoCommand
         return command;
     }
 
-    private static int Run(string? configFile, string? folder)
+    /// <summary>The configuration that a user names by itself or by its model's folder; else that of the model that ships with the program.</summary>
+    public static string ConfigPath(string? configFile, string? folder)
     {
         if (configFile is not null && folder is not null) throw new InputException("give either --model or --config");
-        string path = configFile ?? Path.Combine(folder ?? BundledModel.Find(), "config.json");
-        ModelConfig config = ModelFolder.ReadConfig(path);
+        return configFile ?? Path.Combine(folder ?? BundledModel.Find(), "config.json");
+    }
+
+    private static int Run(string? configFile, string? folder)
+    {
+        ModelConfig config = ModelFolder.ReadConfig(ConfigPath(configFile, folder));
         var counts = new ParameterCounts(config);
         IAnsiConsole console = Report.CreateConsole();
         console.Write(Shape(config));

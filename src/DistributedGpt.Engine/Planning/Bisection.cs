@@ -12,11 +12,22 @@ internal static class Bisection
     {
         if (divide(atMost) is not { } best) return null;
         double low = 0, high = slowest(best);
+
+        // There are few times that a stage can have, so the best is often found long before the bounds meet: ask for that first.
+        bool tryJustBelow = true;
         while (high - low > Pipeline.Tolerance * high)
         {
-            double bound = (low + high) / 2;
-            if (divide(bound) is { } better) (best, high) = (better, slowest(better));
-            else low = bound;
+            double bound = tryJustBelow ? high * (1 - Pipeline.Tolerance) : (low + high) / 2;
+            if (divide(bound) is { } better)
+            {
+                (best, high) = (better, slowest(better));
+                tryJustBelow = !tryJustBelow;
+            }
+            else
+            {
+                low = bound;
+                tryJustBelow = false;
+            }
         }
 
         return best;

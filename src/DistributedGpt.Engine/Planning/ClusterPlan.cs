@@ -26,6 +26,9 @@ public sealed class ClusterPlan
     /// <summary>Bytes of what a stage keeps of what it sent to the next one.</summary>
     public long BorderLogBytes(PlanStage stage) => _costs.BorderLogBytes(stage);
 
+    /// <summary>How long each stage of a replica takes for a step, the way to the next stage included, with so many requests in all.</summary>
+    public IReadOnlyList<double> StageMilliseconds(StagePlan replica, int requests) => new PipelineSpeed(_costs, replica, Math.Max(1, (double)requests / Replicas.Count)).StageMilliseconds;
+
     /// <summary>The speed with so many requests at once, which the replicas share evenly.</summary>
     public SpeedPrediction Predict(int requests)
     {

@@ -1,8 +1,8 @@
 namespace DistributedGpt.Engine;
 
 /// <summary>
-/// Decides which silo computes which layers. It plans for full load: <see cref="FullLoad"/> requests at once, or one a stage where
-/// that is more; how fast the plan is with fewer, <see cref="ClusterPlan.Predict"/> tells.
+/// Decides which silo computes which layers. It plans for full load, <see cref="FullLoad"/> requests at once; how fast the plan is
+/// with fewer, <see cref="ClusterPlan.Predict"/> tells.
 /// </summary>
 public static class ClusterPlanner
 {
@@ -11,7 +11,7 @@ public static class ClusterPlanner
 
     /// <summary>
     /// The plan that is fastest at full load. A silo that makes it no faster is left out. Exact for one replica, where layers and
-    /// links are alike or there are at most eight silos; else a heuristic.
+    /// links are alike or there are at most eight silos, and no more stages than requests; else a heuristic.
     /// </summary>
     /// <exception cref="InsufficientMemoryException">The model does not fit; the message has the numbers.</exception>
     public static ClusterPlan Plan(PlanningRequest request)
@@ -21,7 +21,7 @@ public static class ClusterPlanner
         StageCosts costs = CostsOf(request, blocks);
         var search = new ReplicaSearch(costs, FullLoad);
         Pipeline[]? best = null;
-        foreach (int replicas in request.Replicas is { } wanted ? [wanted] : Enumerable.Range(1, MostReplicas(request, blocks)))
+        foreach (int replicas in request.Replicas is { } wanted ? [wanted] : ReplicaCounts(MostReplicas(request, blocks)))
         {
             if (search.Best(replicas) is { } found && (best is null || Speed(found) > Speed(best) * (1 + Pipeline.Tolerance))) best = found;
         }
@@ -62,6 +62,12 @@ public static class ClusterPlanner
         double each = request.Model.WeightBytes * request.Silos.Min(silo => silo.WeightFactor) + (double)request.Model.KvBytesPerBlock * blocks;
         double all = request.Silos.Sum(silo => (double)silo.MemoryBytes);
         return (int)Math.Clamp(all / each, 1, Math.Min(FullLoad, request.Silos.Count));
+    }
+
+    /// <summary>All small numbers up to <paramref name="most"/>, and some of the greater.</summary>
+    private static IEnumerable<int> ReplicaCounts(int most)
+    {
+        for (int count = 1; count <= most; count += Math.Max(1, count / 4)) yield return count;
     }
 
     private static InsufficientMemoryException Refusal(PlanningRequest request, int blocks)

@@ -108,8 +108,14 @@ internal sealed class EqualLayerSearch
 
     private int RoomOn(int silo, bool embedding, bool head)
     {
-        int room = _costs.LayerCount;
-        while (room > 0 && !_costs.Fits(new PlanStage(silo, 0, room, embedding, head))) room--;
-        return room;
+        int fitting = 0, beyond = _costs.LayerCount + 1;
+        while (beyond - fitting > 1)
+        {
+            int middle = (fitting + beyond) / 2;
+            if (_costs.Fits(new PlanStage(silo, 0, middle, embedding, head))) fitting = middle;
+            else beyond = middle;
+        }
+
+        return fitting;
     }
 }

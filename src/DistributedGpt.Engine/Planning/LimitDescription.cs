@@ -15,7 +15,7 @@ internal sealed class LimitDescription(StageCosts costs, StagePlan plan, Pipelin
 
     private string Pass() => string.Create(
         CultureInfo.InvariantCulture,
-        $"a token goes through {plan.Stages.Length} stages one after the other, {speed.PassMilliseconds:0.###} ms of which {speed.NetworkMilliseconds:0.###} on the network; {speed.StepsInFlight:0.##} requests at once keep no stage busy");
+        $"a token goes through {plan.Stages.Length} stages one after the other, {speed.PassMilliseconds:0.###} ms of which {speed.NetworkMilliseconds:0.###} on the network; {speed.StepsInFlight:0.##} at once do not fill the pipeline");
 
     private string SlowestStage()
     {

@@ -1,8 +1,8 @@
 namespace DistributedGpt.Engine;
 
 /// <summary>
-/// Divides unlike layers, or over unlike links, where there are too many silos to try every order: silos are chosen as if layers
-/// and links were alike, put in an order with short ways, and the layers cut for that order. A heuristic.
+/// Divides unlike layers, or over unlike links, where there are too many silos to try them all: silos are chosen as if layers and
+/// links were alike, put in the best order, or where that are many in one with short ways, and the layers cut for it. A heuristic.
 /// </summary>
 internal sealed class ManySiloSearch(StageCosts costs)
 {
@@ -18,13 +18,14 @@ internal sealed class ManySiloSearch(StageCosts costs)
         foreach (LayerShape alike in new[] { mean, largest }.Distinct())
         {
             var search = new EqualLayerSearch(costs.Uniform(alike));
-            for (int stages = 1; stages <= Math.Min(silos.Count, costs.LayerCount); stages++)
+            for (int stages = 1; stages <= Math.Min(silos.Count, costs.LayerCount); stages += Math.Max(1, stages / 8))
             {
                 double tokens = Math.Max(1, requests / stages);
                 if (search.Find(silos, stages, tokens, double.MaxValue) is not { } rough) continue;
-                List<int> order = ShortWays(rough, tokens);
-                StagePlan? plan = Bisection.Find(
-                    double.MaxValue, bound => Fill(order, tokens, bound), plan => new PipelineSpeed(costs, plan, tokens * stages).SlowestMilliseconds);
+                double atMost = Pipeline.SlowestToBeat(best, requests, stages);
+                StagePlan? plan = stages <= PipelineSearch.FewSilos
+                    ? new OrderSearch(costs, [.. rough.Stages.Select(stage => stage.Silo)], tokens).Find(atMost)
+                    : Cut(ShortWays(rough, tokens), tokens, atMost);
                 if (plan is null) continue;
                 var found = new Pipeline(costs, plan, requests);
                 if (found.IsBetterThan(best)) best = found;
@@ -50,6 +51,9 @@ internal sealed class ManySiloSearch(StageCosts costs)
         if (plan.Stages.Length > 1) order.Add(plan.Stages[^1].Silo);
         return order;
     }
+
+    private StagePlan? Cut(List<int> order, double tokens, double atMost) => Bisection.Find(
+        atMost, bound => Fill(order, tokens, bound), plan => new PipelineSpeed(costs, plan, tokens * order.Count).SlowestMilliseconds);
 
     /// <summary>Gives each stage as many layers as the bound allows, and leaves one for each that follows.</summary>
     private StagePlan? Fill(List<int> order, double tokens, double bound)

@@ -6,11 +6,11 @@ internal sealed class Pipeline
     /// <summary>Differences below this are rounding.</summary>
     public const double Tolerance = 1e-9;
 
-    /// <summary>A division for a load of so many requests, or one a stage where that is more.</summary>
+    /// <summary>A division for a load of so many requests.</summary>
     public Pipeline(StageCosts costs, StagePlan plan, double requests)
     {
         Plan = plan;
-        TokensPerSecond = new PipelineSpeed(costs, plan, Math.Max(requests, plan.Stages.Length)).TokensPerSecond;
+        TokensPerSecond = new PipelineSpeed(costs, plan, requests).TokensPerSecond;
         PassMilliseconds = new PipelineSpeed(costs, plan, 1).PassMilliseconds;
     }
 
@@ -22,6 +22,10 @@ internal sealed class Pipeline
 
     /// <summary>How long a single request waits for a token.</summary>
     public double PassMilliseconds { get; }
+
+    /// <summary>The milliseconds of a slowest stage with which a division into that many stages is at best as fast as <paramref name="other"/>.</summary>
+    public static double SlowestToBeat(Pipeline? other, double requests, int stages) =>
+        other is null ? double.MaxValue : 1000 * requests / Math.Min(requests, stages) / other.TokensPerSecond * (1 + Tolerance);
 
     /// <summary>Whether this is to be preferred: the faster at full load, then the faster with one request, then the one that leaves silos more room.</summary>
     public bool IsBetterThan(Pipeline? other)

@@ -1,8 +1,9 @@
 namespace DistributedGpt.Engine;
 
 /// <summary>
-/// Finds the division of one replica that is fastest at full load, on any of the silos that it may use: for each number of stages
-/// the one whose slowest stage is fastest, and of these the best. Exact for equal layers and links, and for few silos.
+/// Finds the division of one replica that is fastest under a load, on any of the silos that it may use: for each number of stages the
+/// one whose slowest stage is fastest, and of these the best. Exact for equal layers and links, and for few silos, as long as there
+/// are as many requests as stages: then the slowest stage alone decides.
 /// </summary>
 internal sealed class PipelineSearch
 {
@@ -21,23 +22,20 @@ internal sealed class PipelineSearch
 
     /// <summary>The best division.</summary>
     /// <param name="silos">The silos that may be used; some may be left out.</param>
-    /// <param name="requests">The load: so many requests, or one a stage where that is more.</param>
+    /// <param name="requests">The load: so many requests at once.</param>
     /// <returns>Null where memory is short.</returns>
     public Pipeline? Best(IReadOnlyList<int> silos, double requests)
     {
         Pipeline? best = null;
         if (_equal is not null)
         {
-            for (int stages = 1; stages <= Math.Min(silos.Count, _costs.LayerCount); stages++) Try(silos, stages);
-        }
-        else if (silos.Count <= FewSilos)
-        {
-            foreach (int[] some in Subsets(silos)) Try(some, some.Length);
+            foreach (int stages in StageCounts(Math.Min(silos.Count, _costs.LayerCount))) Try(silos, stages);
         }
         else
         {
-            best = new ManySiloSearch(_costs).Best(silos, requests);
-            if (best is not null) foreach (int[] some in Subsets(Heaviest(best.Plan))) Try(some, some.Length);
+            // Of many, the largest few are tried in every way: where memory is short, no guess is as good.
+            if (silos.Count > FewSilos) best = new ManySiloSearch(_costs).Best(silos, requests);
+            foreach (int[] some in Subsets([.. silos.OrderByDescending(silo => _costs.Silos[silo].MemoryBytes).Take(FewSilos)])) Try(some, some.Length);
         }
 
         return best;
@@ -52,21 +50,28 @@ internal sealed class PipelineSearch
     public Pipeline? UsingAll(IReadOnlyList<int> silos, double requests) => Find(silos, silos.Count, requests, null);
 
     /// <summary>Whether memory suffices for one replica.</summary>
-    public bool Fits(IReadOnlyList<int> silos, double requests) =>
-        _equal is null ? Best(silos, requests) is not null : _equal.LayersThatFit(silos) >= _costs.LayerCount;
+    public bool Fits(IReadOnlyList<int> silos, double requests)
+    {
+        LayerShape[] layers = _costs.Model.Layers;
+        var largest = new LayerShape(layers.Max(layer => layer.WeightBytes), layers.Max(layer => layer.KvBytesPerBlock));
+        bool fitsIfAllAreLargest = new EqualLayerSearch(_costs.Uniform(largest)).LayersThatFit(silos) >= _costs.LayerCount;
+        return fitsIfAllAreLargest || (_equal is null && Best(silos, requests) is not null);
+    }
 
     /// <summary>All subsets but the empty one.</summary>
     public static IEnumerable<int[]> Subsets(IReadOnlyList<int> silos) =>
         Enumerable.Range(1, (1 << silos.Count) - 1).Select(mask => silos.Where((_, i) => (mask >> i & 1) != 0).ToArray());
 
+    /// <summary>All numbers up to <paramref name="most"/>: some of each size first, so that what they are worth rules out others without a search.</summary>
+    private static IEnumerable<int> StageCounts(int most) =>
+        Enumerable.Range(0, 31).Select(i => 1 << i).TakeWhile(count => count <= most).Concat(Enumerable.Range(1, most).Where(count => !System.Numerics.BitOperations.IsPow2(count)));
+
     private Pipeline? Find(IReadOnlyList<int> silos, int stages, double requests, Pipeline? toBeat)
     {
         if (stages > _costs.LayerCount) return null;
         double tokens = Math.Max(1, requests / stages);
-        double atMost = toBeat is null ? double.MaxValue : 1000 * tokens / toBeat.TokensPerSecond * (1 + Pipeline.Tolerance);
+        double atMost = Pipeline.SlowestToBeat(toBeat, requests, stages);
         StagePlan? plan = _equal is null ? new OrderSearch(_costs, silos, tokens).Find(atMost) : _equal.Find(silos, stages, tokens, atMost);
         return plan is null ? null : new Pipeline(_costs, plan, requests);
     }
-
-    private static int[] Heaviest(StagePlan plan) => [.. plan.Stages.OrderByDescending(stage => stage.LayerCount).Take(FewSilos).Select(stage => stage.Silo)];
 }

@@ -14,10 +14,12 @@ internal sealed class PipelineSpeed
         Requests = requests;
         StepsInFlight = Math.Min(requests, stages.Length);
         TokensPerStep = Math.Max(1, requests / stages.Length);
+        StageMilliseconds = new double[stages.Length];
         for (int i = 0; i < stages.Length; i++)
         {
             double hop = costs.HopMilliseconds(stages[i], i + 1 < stages.Length ? stages[i + 1].Silo : null, TokensPerStep);
             double time = costs.ComputeMilliseconds(stages[i], TokensPerStep) + hop;
+            StageMilliseconds[i] = time;
             PassMilliseconds += time;
             NetworkMilliseconds += hop;
             if (time <= SlowestMilliseconds) continue;
@@ -35,6 +37,9 @@ internal sealed class PipelineSpeed
 
     /// <summary>Tokens in a step; a mean, so not always whole.</summary>
     public double TokensPerStep { get; }
+
+    /// <summary>The time of each stage.</summary>
+    public double[] StageMilliseconds { get; }
 
     /// <summary>The slowest stage.</summary>
     public int SlowestStage { get; }

@@ -54,17 +54,14 @@ internal sealed class StageCosts
         return (long)(bytes * Silos[stage.Silo].WeightFactor);
     }
 
-    /// <summary>Bytes of the KV cache.</summary>
-    public long KvBytes(PlanStage stage) => (_kvBefore[stage.EndLayer] - _kvBefore[stage.FirstLayer]) * KvBlocks;
+    /// <summary>Bytes of the KV cache; the largest number where it would be beyond that.</summary>
+    public long KvBytes(PlanStage stage) => (long)Int128.Min(long.MaxValue, (Int128)(_kvBefore[stage.EndLayer] - _kvBefore[stage.FirstLayer]) * KvBlocks);
 
     /// <summary>Bytes of what the stage keeps of what it sent to the next one.</summary>
     public long BorderLogBytes(PlanStage stage) => stage.Head ? 0 : Model.BorderLogBytesPerBlock * KvBlocks;
 
-    /// <summary>All bytes of the stage.</summary>
-    public long Bytes(PlanStage stage) => WeightBytes(stage) + KvBytes(stage) + BorderLogBytes(stage);
-
     /// <summary>Whether the silo has the memory.</summary>
-    public bool Fits(PlanStage stage) => Bytes(stage) <= Silos[stage.Silo].MemoryBytes;
+    public bool Fits(PlanStage stage) => (Int128)WeightBytes(stage) + KvBytes(stage) + BorderLogBytes(stage) <= Silos[stage.Silo].MemoryBytes;
 
     /// <summary>What the stage computes in a step of so many tokens.</summary>
     public double ComputeMilliseconds(PlanStage stage, double tokens)

@@ -86,6 +86,30 @@ internal readonly record struct ConfigSection(string File, string Prefix, JsonEl
         : value.ValueKind == JsonValueKind.Object ? new(File, $"{Prefix}{key}.", value)
         : throw Error(key, "an object");
 
+    /// <summary>The objects of a list; empty where the file says null or nothing.</summary>
+    public IReadOnlyList<ConfigSection> Sections(string key)
+    {
+        if (!TryGet(key, out JsonElement value)) return [];
+        if (value.ValueKind != JsonValueKind.Array) throw Error(key, "a list of objects");
+        List<ConfigSection> sections = [];
+        foreach (JsonElement item in value.EnumerateArray())
+        {
+            string name = $"{key}[{sections.Count}]";
+            if (item.ValueKind != JsonValueKind.Object) throw Error(name, "an object", Describe(item));
+            sections.Add(new(File, $"{Prefix}{name}.", item));
+        }
+        return sections;
+    }
+
+    /// <summary>Refuses keys that nobody reads, since they may be misspelt.</summary>
+    public void RequireKnown(params ReadOnlySpan<string> known)
+    {
+        foreach (JsonProperty property in Element.EnumerateObject())
+        {
+            if (!known.Contains(property.Name)) throw Error(property.Name, $"no key but {string.Join(", ", known)}", Describe(property.Value));
+        }
+    }
+
     /// <summary>An integer or a list of integers; empty where the file says null or nothing.</summary>
     public IReadOnlyList<long> Integers(string key)
     {

@@ -68,18 +68,8 @@ public sealed class ClusterPlannerSearchTests
             iter: 60);
 
     [Fact]
-    public void Plan_ManyUnlikeSilos_IsAPlanAndNoSlowerThanItsBestEight() =>
-        PlanGenerators.Unlike(mostSilos: 24, mostLayers: 24).Where(request => request.Silos.Count > 8).Sample(
-            request =>
-            {
-                if (TryPlan(request) is not { } plan) return;
-                double speed = new PlanChecker(request).SpeedOf(plan);
-                int[] heaviest = [.. plan.Replicas[0].Stages.OrderByDescending(stage => stage.LayerCount).Take(8).Select(stage => stage.Silo)];
-                PlanningRequest eight = request with { Silos = [.. heaviest.Select(silo => request.Silos[silo])], Network = new SiloNetwork(request.Network.Usual) };
-                if (request.Network.Exceptions.Count > 0 || TryPlan(eight) is not { } fewer) return;
-                Assert.InRange(new PlanChecker(eight).SpeedOf(fewer), 0, speed * (1 + Rounding));
-            },
-            iter: 60);
+    public void Plan_MoreUnlikeSilosThanAreAllTried_IsNotFarFromTheBestOfAll() =>
+        PlanGenerators.Unlike(mostSilos: 10, mostLayers: 7).Where(request => request.Silos.Count > 8).Sample(request => AssertAtLeast(0.75, request, 1), iter: 100);
 
     private static void AssertAtLeast(double share, PlanningRequest request, int replicas)
     {

@@ -46,8 +46,8 @@ public sealed class ClusterPlannerTests
         Assert.Equal(0, plan.Replicas[0].Stages[^1].Silo);
         SpeedPrediction prediction = plan.Predict(64);
         Assert.Equal(1000 / 9.0, prediction.TokensPerSecond, 9);
-        Assert.Contains("s2 is the slowest stage", prediction.Reason, StringComparison.Ordinal);
-        Assert.EndsWith("s0 would be done sooner with one layer more, but lacks the memory", prediction.Reason, StringComparison.Ordinal);
+        Assert.Contains("s2 is the slowest stage", prediction.Why, StringComparison.Ordinal);
+        Assert.EndsWith("s0 would be done sooner with one layer more, but lacks the memory", prediction.Why, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -86,7 +86,7 @@ public sealed class ClusterPlannerTests
         Assert.Equal([3, 2], plan.Replicas[0].Stages.Select(stage => stage.LayerCount));
         Assert.Equal(1000 * 8 / (2 * (3 * 4 + 1.0)), plan.Predict(8).TokensPerSecond, 9);
         Assert.Equal(1000 / (5 + 2.0), plan.Predict(1).TokensPerSecond, 9);
-        Assert.Contains("2 stages one after the other, 7 ms of which 2 on the network", plan.Predict(1).Reason, StringComparison.Ordinal);
+        Assert.Contains("2 stages one after the other, 7 ms of which 2 on the network", plan.Predict(1).Why, StringComparison.Ordinal);
     }
 
     [Fact]
