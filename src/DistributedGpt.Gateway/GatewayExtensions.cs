@@ -22,7 +22,7 @@ public static class GatewayExtensions
             grpc.IgnoreUnknownServices = true;
         });
         return services
-            .AddSingleton(client)
+            .AddSingleton<IInferenceClient>(new MeasuredClient(client))
             .AddSingleton(options)
             .AddSingleton<RunningRequests>()
             .AddSingleton<CompletionsEndpoint>()

@@ -24,6 +24,7 @@ internal static class GatewayCommand
         using var signals = new TerminationSignals();
         try
         {
+            using IDisposable? telemetry = TelemetryExport.Start("dgpt-gateway", Environment.MachineName);
             await using ClusterConnection connection = await ClusterConnection.OpenAsync(address, options.LogLevel, signals.Requested);
             await GatewayListening.ServeAsync(connection.Client, options, $"cluster {address.Name}", signals);
             return 0;

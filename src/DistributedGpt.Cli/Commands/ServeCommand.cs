@@ -28,6 +28,7 @@ internal static class ServeCommand
         using var signals = new TerminationSignals();
         try
         {
+            using IDisposable? telemetry = TelemetryExport.Start("dgpt-serve", Environment.MachineName);
             await using EmbeddedCluster cluster = await EmbeddedClusterStart.RunAsync(clusterOptions, signals.Requested);
             string model = (await cluster.Client.ListModelsAsync(signals.Requested)).Single().Name;
             await GatewayListening.ServeAsync(cluster.Client, options, model, signals);

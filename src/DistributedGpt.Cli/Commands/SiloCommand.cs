@@ -78,6 +78,7 @@ internal static class SiloCommand
         {
             if (address == Values.OwnAddress) options = options with { Address = await options.Cluster.FindOwnAddressAsync(signals.Requested) };
             else if (address is not null) options = options with { Address = IPAddress.Parse(address) };
+            using IDisposable? telemetry = TelemetryExport.Start("dgpt-silo", options.Name);
             await using ClusterSilo silo = await ClusterSilo.StartAsync(options, signals.Requested);
             await using SiloHealthServer? health = healthPort is { } port ? await SiloHealthServer.StartAsync(silo, options.Address, port) : null;
             Console.Error.WriteLine($"silo {options.Name} in cluster {options.Cluster} at {silo.Address.Endpoint}, {Report.Bytes(silo.MemoryLimit)} on {options.Device}; Ctrl-C ends");

@@ -22,6 +22,7 @@ public sealed class ComposeTests
 
         Assert.Equal(["gateway", "load", "redis", "silo"], file.Services.Where(service => file.Profiles(service).Length == 0).Order(StringComparer.Ordinal));
         Assert.Equal(["silo-gpu"], file.Services.Where(service => file.Profiles(service) is ["gpu"]));
+        Assert.Equal(["grafana", "jaeger", "otel-collector", "prometheus"], file.Services.Where(service => file.Profiles(service) is ["telemetry"]).Order(StringComparer.Ordinal));
         await Dgpt.AcceptsAsync(file.Command("silo-gpu"));
     }
 }

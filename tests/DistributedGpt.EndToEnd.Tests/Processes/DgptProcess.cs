@@ -42,6 +42,14 @@ internal sealed class DgptProcess : IAsyncDisposable
     /// <summary>Starts the command.</summary>
     public static DgptProcess Start(params IEnumerable<string> args) => new(new ProcessStartInfo("dotnet", [s_dll, .. args]));
 
+    /// <summary>Starts the command with these variables besides those of this process.</summary>
+    public static DgptProcess Start(IReadOnlyDictionary<string, string> environment, params IEnumerable<string> args)
+    {
+        var start = new ProcessStartInfo("dotnet", [s_dll, .. args]);
+        foreach ((string name, string value) in environment) start.Environment[name] = value;
+        return new DgptProcess(start);
+    }
+
     /// <summary>Starts any command.</summary>
     public static DgptProcess Start(ProcessStartInfo start) => new(start);
 

@@ -9,6 +9,7 @@ internal sealed class TestCluster : IAsyncDisposable
     public const string Model = "shakespeare";
 
     private readonly Dictionary<string, DgptProcess> _silos = [];
+    private IReadOnlyDictionary<string, string> _environment = new Dictionary<string, string>();
     private DgptProcess? _gateway;
 
     /// <summary>The model folder.</summary>
@@ -23,14 +24,17 @@ internal sealed class TestCluster : IAsyncDisposable
     public HttpClient Http { get; } = new() { Timeout = Waiting.Patience };
 
     /// <summary>Starts silos of these names and a gateway, and loads the model.</summary>
-    public static async Task<TestCluster> StartAsync(params string[] silos)
+    public static Task<TestCluster> StartAsync(params string[] silos) => StartAsync(new Dictionary<string, string>(), silos);
+
+    /// <summary>The same with these variables in the environment of silos and gateway.</summary>
+    public static async Task<TestCluster> StartAsync(IReadOnlyDictionary<string, string> environment, params string[] silos)
     {
-        var cluster = new TestCluster();
+        var cluster = new TestCluster { _environment = environment };
         try
         {
             await Task.WhenAll(silos.Select(cluster.StartSiloAsync));
             await DgptProcess.RunAsync("model", "load", ModelFolder, "--cluster", cluster.Address);
-            cluster._gateway = DgptProcess.Start("gateway", "--cluster", cluster.Address, "--port", "0");
+            cluster._gateway = DgptProcess.Start(environment, "gateway", "--cluster", cluster.Address, "--port", "0");
             string line = await cluster._gateway.LineAsync(line => line.StartsWith("serving ", StringComparison.Ordinal));
             cluster.Http.BaseAddress = new Uri(line.Split(' ').Single(word => word.StartsWith("http", StringComparison.Ordinal)).TrimEnd(';') + "/");
             return cluster;
@@ -45,7 +49,7 @@ internal sealed class TestCluster : IAsyncDisposable
     /// <summary>Starts a silo and waits until it has joined.</summary>
     public async Task StartSiloAsync(string name)
     {
-        DgptProcess silo = DgptProcess.Start("silo", "--name", name, "--cluster", Address, "--memory", "1GiB", "--threads", "1", "--log-level", "warning");
+        DgptProcess silo = DgptProcess.Start(_environment, "silo", "--name", name, "--cluster", Address, "--memory", "1GiB", "--threads", "1", "--log-level", "warning");
         lock (_silos) _silos[name] = silo;
         await silo.LineAsync(line => line.StartsWith($"silo {name} ", StringComparison.Ordinal));
     }
