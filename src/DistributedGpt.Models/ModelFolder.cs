@@ -69,6 +69,10 @@ public sealed class ModelFolder : IModelWeights, IDisposable
         }
     }
 
+    /// <summary>The bytes of the folder's <c>tokenizer.json</c>, to be parsed by <see cref="Tokenizer.Parse"/>.</summary>
+    /// <exception cref="ModelFormatException">It is missing, empty, too large or cannot be read.</exception>
+    public byte[] ReadTokenizerFile() => JsonFile.ReadBytes(Path, TokenizerFile.Name);
+
     /// <summary>Reads a <c>config.json</c> alone, without weights beside it.</summary>
     /// <exception cref="ModelFormatException">It is missing, malformed or of a kind that is not supported.</exception>
     public static ModelConfig ReadConfig(string path)

@@ -16,6 +16,7 @@ public sealed class ModelFormatException(string message, Exception? inner = null
 
     private static string Line(string text)
     {
+        if (text.Length == 0) return "an empty text";
         StringBuilder line = new();
         foreach (char character in text.Length > LongestPart ? text[..LongestPart] + "..." : text)
         {

@@ -61,6 +61,13 @@ internal sealed class FolderCopy : IDisposable
 
     public void EditBytes(Func<byte[], byte[]> edit, string file = Weights) => File.WriteAllBytes(this[file], edit(File.ReadAllBytes(this[file])));
 
+    /// <summary>Puts a symbolic link in a file's place.</summary>
+    public void Link(string file, string target)
+    {
+        File.Delete(this[file]);
+        File.CreateSymbolicLink(this[file], target);
+    }
+
     public void SetHeaderLength(ulong length) => EditBytes(bytes => [.. BitConverter.GetBytes(length), .. bytes.AsSpan(8)]);
 
     /// <summary>Adds a tensor at the end of the data.</summary>

@@ -66,8 +66,6 @@ internal sealed class ModelGrain(SiloStore store, FingerprintCache fingerprints)
     {
         ModelSpec model = entry.Model;
         ModelFolder folder = store.Folder(model.Path);
-        string tokenizer = Path.Combine(folder.Path, "tokenizer.json");
-        if (!File.Exists(tokenizer)) throw ModelFormatException.Of(tokenizer, "file", "a tokenizer", "nothing");
         GenerationDefaults defaults = folder.Generation;
         bool samples = defaults.DoSample == true;
         return new ModelInfo
@@ -82,7 +80,7 @@ internal sealed class ModelGrain(SiloStore store, FingerprintCache fingerprints)
             DefaultTopK = samples ? defaults.TopK : null,
             DefaultTopP = samples ? (float?)defaults.TopP : null,
             DefaultRepetitionPenalty = (float?)defaults.RepetitionPenalty,
-            TokenizerJson = await File.ReadAllBytesAsync(tokenizer),
+            TokenizerJson = folder.ReadTokenizerFile(),
         };
     }
 }

@@ -67,13 +67,26 @@ internal sealed class SafetensorsFile : IDisposable
         List<StoredTensor> tensors = [];
         foreach (JsonProperty property in JsonFile.ParseObject(_name, "header", header).EnumerateObject())
         {
-            if (property.NameEquals("__metadata__"u8)) continue;
+            if (property.NameEquals("__metadata__"u8))
+            {
+                RequireTexts(property.Value);
+                continue;
+            }
             (StoredTensor tensor, long begin, long end) = ReadEntry(property, dataStart, dataLength);
             ranges.Add((tensor.Name, begin, end));
             tensors.Add(tensor);
         }
         RequireTiling(ranges, dataLength);
         return tensors;
+    }
+
+    private void RequireTexts(JsonElement metadata)
+    {
+        if (metadata.ValueKind != JsonValueKind.Object) throw Error("__metadata__", "an object", ConfigSection.Describe(metadata));
+        foreach (JsonProperty entry in metadata.EnumerateObject())
+        {
+            if (entry.Value.ValueKind != JsonValueKind.String) throw Error($"__metadata__.{entry.Name}", "a text", ConfigSection.Describe(entry.Value));
+        }
     }
 
     private (StoredTensor Tensor, long Begin, long End) ReadEntry(JsonProperty property, long dataStart, long dataLength)

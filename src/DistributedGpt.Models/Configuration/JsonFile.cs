@@ -27,8 +27,7 @@ internal static class JsonFile
     public static byte[] ReadBytes(string folder, string name)
     {
         string path = Path.Combine(folder, name);
-        FolderFile.RequireContent(path, name);
-        long length = new FileInfo(path).Length;
+        long length = FolderFile.RequireContent(path, name);
         if (length > LongestFile) throw ModelFormatException.Of(name, "file", $"at most {LongestFile} bytes", $"{length}");
         try
         {

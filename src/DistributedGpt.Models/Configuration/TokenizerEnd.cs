@@ -5,8 +5,6 @@ namespace DistributedGpt.Models;
 /// <summary>The token that a folder's tokenizer calls the end of a sequence.</summary>
 internal static class TokenizerEnd
 {
-    private const string TokenizerFile = "tokenizer.json";
-
     /// <summary>
     /// The id of <c>tokenizer_config.json</c>'s <c>eos_token</c> as <c>tokenizer.json</c>'s <c>added_tokens</c> give it, or null where
     /// they do not say. A defect of <c>tokenizer.json</c> is left to whoever loads the tokenizer.
@@ -16,8 +14,8 @@ internal static class TokenizerEnd
         if (JsonFile.ReadIfPresent(folder, "tokenizer_config.json") is not ConfigSection config) return null;
         if (!config.TryGet("eos_token", out JsonElement token)) return null;
         string? content = token.ValueKind == JsonValueKind.Object ? config.SectionOrNull("eos_token")!.Value.TextOrNull("content") : config.TextOrNull("eos_token");
-        if (content is null || !File.Exists(Path.Combine(folder, TokenizerFile))) return null;
-        return FindAdded(JsonFile.ReadBytes(folder, TokenizerFile), content);
+        if (content is null || !File.Exists(Path.Combine(folder, TokenizerFile.Name))) return null;
+        return FindAdded(JsonFile.ReadBytes(folder, TokenizerFile.Name), content);
     }
 
     /// <summary>Reads up to the added tokens, which stand before the much longer vocabulary.</summary>
