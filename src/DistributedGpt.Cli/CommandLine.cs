@@ -69,7 +69,7 @@ public static class CommandLine
     private static string? Describe(Exception exception) => exception switch
     {
         RequestRefusedException { Param: { } param } refused when refused.Message.StartsWith(param, StringComparison.Ordinal) =>
-            "--" + param.Replace('_', '-').Replace("-ids", "-id", StringComparison.Ordinal) + refused.Message[param.Length..],
+            "--" + param.Replace('_', '-').Replace("-ids", "", StringComparison.Ordinal) + refused.Message[param.Length..],
         RequestRefusedException or GenerationFailedException or ClusterUnreachableException or ModelLoadException or DrainException or ModelFormatException or TorchUnavailableException or InputException or InvalidDataException => exception.Message,
         ArgumentException or IOException or UnauthorizedAccessException => exception.Message,
         AggregateException { InnerExceptions: [{ } inner] } => Describe(inner),

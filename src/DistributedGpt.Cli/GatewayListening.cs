@@ -56,7 +56,7 @@ internal sealed class GatewayListening
         await using GatewayServer server = await GatewayServer.StartAsync(client, options, signals.Requested);
         Console.Error.WriteLine($"serving {what} at {server.Address}v1" + (server.GrpcAddress is { } grpc ? $", gRPC at {grpc}" : "") + "; Ctrl-C ends");
         await signals.WaitAsync();
-        if (server.RunningRequests > 0) Console.Error.WriteLine($"finishing {server.RunningRequests} running requests; Ctrl-C again ends at once");
+        if (server.RunningRequests is > 0 and var running) Console.Error.WriteLine($"finishing {running} running request{(running == 1 ? "" : "s")}; Ctrl-C again ends at once");
         await server.DrainAsync(CancellationToken.None);
     }
 

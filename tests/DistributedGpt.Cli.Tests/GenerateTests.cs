@@ -163,8 +163,8 @@ public sealed partial class GenerateTests
 
     [Fact]
     public async Task Generate_TokenBeyondTheVocabulary_IsRefused() => Assert.Equal(
-        "--stop-token-id names the token 384: this model's ids are 0 to 383.",
-        (await Dgpt.RunAsync("generate", "x", "--model", Dgpt.Golden("gpt2"), "--stop-token-id", "384")).RefusalLine());
+        "--stop-token names the token 384: this model's ids are 0 to 383.",
+        (await Dgpt.RunAsync("generate", "x", "--model", Dgpt.Golden("gpt2"), "--stop-token", "384")).RefusalLine());
 
     internal static (string Prompt, int[] PromptIds, int[] Greedy) ReadGolden(string name, int index)
     {

@@ -30,7 +30,7 @@ public sealed partial class ServeTests
         using HttpResponseMessage stream = await OpenAsync(client, n: 128);
 
         dgpt.Signal("INT");
-        Assert.Equal("finishing 1 running requests; Ctrl-C again ends at once", await dgpt.Error.ReadLineAsync());
+        Assert.Equal("finishing 1 running request; Ctrl-C again ends at once", await dgpt.Error.ReadLineAsync());
         dgpt.Signal("INT");
 
         Assert.Equal(130, (await dgpt.EndAsync()).ExitCode);

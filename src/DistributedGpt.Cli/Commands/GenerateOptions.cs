@@ -26,7 +26,7 @@ internal sealed class GenerateOptions
     };
 
     private readonly Option<string[]> _stop = new("--stop") { HelpName = "TEXT", Description = "End before this text; may be given up to 4 times." };
-    private readonly Option<int[]> _stopTokenIds = new("--stop-token-id") { HelpName = "ID", Description = "End at this token; may be given several times.", CustomParser = ReadIds };
+    private readonly Option<int[]> _stopTokenIds = new("--stop-token") { HelpName = "ID", Description = "End at this token; may be given several times.", CustomParser = ReadIds };
     private readonly Option<int?> _completions = Integer("--n", "N", "So many completions.");
     private readonly Option<int?> _logprobs = Integer("--logprobs", "K", "With --json: the log-probabilities of the tokens and of K alternatives each.");
 
@@ -82,7 +82,7 @@ internal sealed class GenerateOptions
         foreach (Token token in result.Tokens)
         {
             if (int.TryParse(token.Value, NumberStyles.None, CultureInfo.InvariantCulture, out int id)) ids.Add(id);
-            else result.AddError($"--stop-token-id: expected a token id, found '{token.Value}'");
+            else result.AddError($"--stop-token: expected a token id, found '{token.Value}'");
         }
 
         return [.. ids];

@@ -52,7 +52,7 @@ internal static class Examination
         GCMemoryInfo memory = GC.GetGCMemoryInfo();
         long bytes = Math.Min(LargestBuffer, Math.Max(64 << 20, (memory.TotalAvailableMemoryBytes - memory.MemoryLoadBytes) / 4)) & ~4095L;
         (double speed, int threads) = MemoryBandwidth.Measure(bytes);
-        return new Finding("memory speed", null, $"{speed / 1e9:F1} GB/s read with {threads} threads: a model of 1 GB decodes at most {speed / 1e9:F0} tokens/s for one request");
+        return new Finding("memory speed", null, $"{speed / 1e9:F1} GB/s read with {threads} thread{(threads == 1 ? "" : "s")}: a model of 1 GB decodes at most {speed / 1e9:F0} tokens/s for one request");
     }
 
     private static Finding Gpu()
