@@ -56,6 +56,29 @@ public sealed partial class GenerateTests
         Assert.Matches(FiguresPattern(), result.Error);
     }
 
+    [Theory]
+    [InlineData("\"temperature\": 0")]
+    [InlineData("\"top_k\": 1")]
+    [InlineData("\"top_p\": 0")]
+    [InlineData("\"min_p\": 1")]
+    public async Task Generate_SettingOfTheFolder_Holds(string greedySetting)
+    {
+        (string prompt, _, int[] greedy) = ReadGolden("llama", 0);
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("dgpt-test-");
+        try
+        {
+            foreach (string path in Directory.GetFiles(Dgpt.Golden("llama"))) File.Copy(path, Path.Combine(folder.FullName, Path.GetFileName(path)));
+            File.WriteAllText(Path.Combine(folder.FullName, "generation_config.json"), $$"""{"do_sample": true, {{greedySetting}}}""");
+            JsonElement json = await Dgpt.GenerateAsync([prompt, "--model", folder.FullName, "--ignore-eos", "--max-tokens", "40"]);
+
+            Assert.Equal(greedy, Ids(json));
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
     [Fact]
     public async Task Generate_EndOfSequence_IsNotAmongTheIds()
     {

@@ -300,7 +300,6 @@ public sealed class ModelFolderTests
     {
         using ModelFolder folder = Golden("llama");
         Assert.Equal([0], folder.Generation.StopTokenIds);
-        Assert.Equal(1, folder.Generation.BeginningOfText);
         Assert.Null(folder.Generation.DoSample);
         Assert.Null(folder.Generation.Temperature);
     }

@@ -47,7 +47,7 @@ public sealed record CompletionRequest
     /// <summary>Only the most probable tokens that reach this probability together, 0 to 1. Null: the model's default.</summary>
     public double? TopP { get; init; }
 
-    /// <summary>Only tokens at least this times as probable as the best one, 0 to 1.</summary>
+    /// <summary>Only tokens at least this times as probable as the best one, 0 to 1. Null: the model's default.</summary>
     public double? MinP { get; init; }
 
     /// <summary>Above 0; 1 is off. Counts the prompt's tokens too. Null: the model's default.</summary>
@@ -166,7 +166,7 @@ public sealed record CompletionRequest
             Temperature = (float)(Temperature ?? info.DefaultTemperature ?? DefaultTemperature),
             TopK = Math.Max(0, TopK ?? info.DefaultTopK ?? 0),
             TopP = (float)(TopP ?? info.DefaultTopP ?? 1),
-            MinP = (float)(MinP ?? 0),
+            MinP = (float)(MinP ?? info.DefaultMinP ?? 0),
             RepetitionPenalty = (float)(RepetitionPenalty ?? info.DefaultRepetitionPenalty ?? 1),
             PresencePenalty = (float)(PresencePenalty ?? 0),
             FrequencyPenalty = (float)(FrequencyPenalty ?? 0),

@@ -36,4 +36,7 @@ public sealed record ModelInfo
 
     /// <summary>The contents of tokenizer.json: a client needs no model folder. Empty in a list of models.</summary>
     [Id(10)] public required byte[] TokenizerJson { get; init; }
+
+    /// <summary>min_p of generation_config.json, or null.</summary>
+    [Id(11)] public float? DefaultMinP { get; init; }
 }

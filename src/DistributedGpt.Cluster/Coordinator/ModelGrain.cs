@@ -79,6 +79,7 @@ internal sealed class ModelGrain(SiloStore store, FingerprintCache fingerprints)
             DefaultTemperature = samples ? (float?)defaults.Temperature : null,
             DefaultTopK = samples ? defaults.TopK : null,
             DefaultTopP = samples ? (float?)defaults.TopP : null,
+            DefaultMinP = samples ? (float?)defaults.MinP : null,
             DefaultRepetitionPenalty = (float?)defaults.RepetitionPenalty,
             TokenizerJson = folder.ReadTokenizerFile(),
         };

@@ -1,7 +1,7 @@
 namespace DistributedGpt.Models;
 
 /// <summary>
-/// What a folder says about sampling (<c>generation_config.json</c>) and about where a text begins and ends. Null: it says nothing.
+/// What a folder says about sampling (<c>generation_config.json</c>) and about where a text ends. Null: it says nothing.
 /// <see cref="Temperature"/>, <see cref="TopK"/>, <see cref="TopP"/> and <see cref="MinP"/> are meant for sampling only: they do not
 /// apply where <see cref="DoSample"/> is not true.
 /// </summary>
@@ -25,9 +25,6 @@ public sealed record GenerationDefaults
     /// <summary>Divides positive and multiplies negative logits of tokens that occurred.</summary>
     public double? RepetitionPenalty { get; init; }
 
-    /// <summary>The token that begins a text.</summary>
-    public int? BeginningOfText { get; init; }
-
     /// <summary>
     /// The tokens that end a text: those of <c>generation_config.json</c>, or where it names none those of <c>config.json</c>, and the
     /// tokenizer's own. In ascending order; ids that the model cannot produce are left out.
@@ -38,8 +35,7 @@ public sealed record GenerationDefaults
     internal static GenerationDefaults Read(string folder, ConfigSection config, ModelConfig model)
     {
         ConfigSection? generation = JsonFile.ReadIfPresent(folder, "generation_config.json");
-        IReadOnlyList<long> ends = FirstGiven("eos_token_id", generation, config);
-        IReadOnlyList<long> begins = FirstGiven("bos_token_id", generation, config);
+        IReadOnlyList<long> ends = EndTokens(generation, config);
         IEnumerable<long> stops = TokenizerEnd.Find(folder) is long end ? [.. ends, end] : ends;
         bool IsToken(long id) => id >= 0 && id < model.VocabularySize;
         return new()
@@ -50,14 +46,14 @@ public sealed record GenerationDefaults
             TopP = generation?.NumberOrNull("top_p", 0, 1),
             MinP = generation?.NumberOrNull("min_p", 0, 1),
             RepetitionPenalty = generation?.NumberOrNull("repetition_penalty", 1e-6, 1e6),
-            BeginningOfText = begins.Count > 0 && IsToken(begins[0]) ? (int)begins[0] : null,
             StopTokenIds = [.. stops.Where(IsToken).Select(id => (int)id).Distinct().Order()],
         };
     }
 
-    private static IReadOnlyList<long> FirstGiven(string key, ConfigSection? first, ConfigSection second)
+    private static IReadOnlyList<long> EndTokens(ConfigSection? generation, ConfigSection config)
     {
-        IReadOnlyList<long> fallback = second.Integers(key);
-        return first?.Integers(key) is { Count: > 0 } given ? given : fallback;
+        const string key = "eos_token_id";
+        IReadOnlyList<long> fallback = config.Integers(key);
+        return generation?.Integers(key) is { Count: > 0 } given ? given : fallback;
     }
 }
