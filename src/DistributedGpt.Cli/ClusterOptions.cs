@@ -26,6 +26,8 @@ internal sealed class ClusterOptions
 
     private readonly Option<TensorType?> _kvType = Values.KvType();
 
+    private readonly Option<int?> _kvTokens = Values.KvTokens();
+
     /// <summary>Adds the options to a command.</summary>
     public void AddTo(Command command)
     {
@@ -35,6 +37,7 @@ internal sealed class ClusterOptions
         command.Add(_threads);
         command.Add(_weightType);
         command.Add(_kvType);
+        command.Add(_kvTokens);
     }
 
     /// <summary>Reads them.</summary>
@@ -45,6 +48,7 @@ internal sealed class ClusterOptions
         Device = result.GetValue(_device) ?? "cpu",
         Threads = result.GetValue(_threads),
         WeightType = result.GetValue(_weightType),
+        KvTokens = result.GetValue(_kvTokens),
         KvType = result.GetValue(_kvType) ?? TensorType.Float32,
         LogLevel = logLevel,
     };

@@ -61,6 +61,14 @@ internal static partial class Values
     /// <summary>The option that says what type keys and values have.</summary>
     public static Option<TensorType?> KvType() => Type("--kv-dtype", "The type of the KV cache, f32 or bf16, which halves it. Default: f32.");
 
+    /// <summary>The option that says how many tokens the KV cache holds.</summary>
+    public static Option<int?> KvTokens() => new("--kv-tokens")
+    {
+        Description = "Tokens that the KV cache holds, of all requests together. Default: one full context and 8,192, within memory.",
+        HelpName = "N",
+        CustomParser = IntegerIn(1, int.MaxValue),
+    };
+
     /// <summary>The option that names a cluster.</summary>
     public static Option<ClusterAddress> Cluster()
     {

@@ -11,7 +11,7 @@ namespace DistributedGpt.Cli;
 internal static class GenerateCommand
 {
     /// <summary>Ctrl-C must end the process within a second, whatever it is doing.</summary>
-    private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(700);
+    private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(400);
 
     /// <summary>The command.</summary>
     public static Command Build(Option<LogLevel?> logLevel)

@@ -19,7 +19,7 @@ internal static class ModelCommand
         var folder = new Argument<string>("DIR") { Description = "The model folder, as the silos see it." };
         Option<ClusterAddress> cluster = Values.Cluster();
         var name = new Option<string>("--name") { HelpName = "NAME", Description = "The name of the model in requests. Default: that of its folder." };
-        var kvTokens = new Option<int?>("--kv-tokens") { HelpName = "N", Description = "Tokens that the KV cache holds. Default: one full context and 8,192, within memory.", CustomParser = Values.IntegerIn(1, int.MaxValue) };
+        Option<int?> kvTokens = Values.KvTokens();
         Option<TensorType?> kvType = Values.KvType();
         var command = new Command("load", "Load a model: plan it over the silos that live, and serve it until it is unloaded.") { folder, cluster, name, kvTokens, kvType };
         command.SetAction(result =>
