@@ -1,5 +1,6 @@
 using DistributedGpt.Engine;
 using DistributedGpt.Models;
+using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 
@@ -14,7 +15,7 @@ internal sealed class TorchLayer : ILayerRuntime
 {
     private readonly ModelConfig _config;
     private readonly ScalarType _computeType;
-    private readonly double _queryFactor;
+    private readonly Scalar? _queryFactor;
     private readonly TorchRotary? _rotary;
     private readonly TorchNorm _attentionNorm;
     private readonly TorchNorm _mlpNorm;
@@ -32,7 +33,8 @@ internal sealed class TorchLayer : ILayerRuntime
         ModelConfig config = _config = weights.Config;
         _computeType = loader.ComputeType;
         // libtorch's attention divides by the root of the head size by itself.
-        _queryFactor = config.AttentionScale(layer) * Math.Sqrt(config.HeadSize);
+        double factor = config.AttentionScale(layer) * Math.Sqrt(config.HeadSize);
+        _queryFactor = factor == 1 ? null : factor;
         _rotary = config.Rotary is null ? null : new(config.Rotary, config.HeadSize, device);
         _attentionNorm = Norm(LayerTensor.AttentionNormWeight, LayerTensor.AttentionNormBias)!;
         _mlpNorm = Norm(LayerTensor.MlpNormWeight, LayerTensor.MlpNormBias)!;
@@ -99,7 +101,7 @@ internal sealed class TorchLayer : ILayerRuntime
             queries = _rotary.Turn(queries, angles);
             keys = _rotary.Turn(keys, angles);
         }
-        if (_queryFactor != 1) queries = queries * _queryFactor;
+        if (_queryFactor is not null) queries = queries * _queryFactor;
         Write(0, keys, step);
         Write(1, values, step);
 

@@ -1,4 +1,5 @@
 using DistributedGpt.Engine;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace DistributedGpt.Transformer;
@@ -9,6 +10,9 @@ namespace DistributedGpt.Transformer;
 /// </summary>
 internal sealed class TorchStep : IDisposable
 {
+    /// <summary>A number that is made for a call may be collected while the call runs: TorchSharp does not keep it alive.</summary>
+    private static readonly Scalar s_unseen = float.NegativeInfinity;
+
     private readonly List<Tensor> _kept = [];
     private TorchRotary? _rotary;
     private (Tensor Cosine, Tensor Sine) _angles;
@@ -26,7 +30,7 @@ internal sealed class TorchStep : IDisposable
         Positions = Keep(all.narrow(0, rows, rows));
         CacheBlocks = Keep(all.narrow(0, 2L * rows, rows));
         CacheOffsets = Keep(all.narrow(0, 3L * rows, rows));
-        Groups = [.. layout.Groups.Select(group => MakeGroup(group, all, device))];
+        Groups = [.. layout.Groups.Select(group => MakeGroup(group, all, all.narrow(0, layout.AscendingOffset, layout.AscendingCount), device))];
     }
 
     /// <summary>The step.</summary>
@@ -63,16 +67,16 @@ internal sealed class TorchStep : IDisposable
         foreach (Tensor tensor in _kept) tensor.Dispose();
     }
 
-    private TorchAttentionGroup MakeGroup(TorchStepLayout.Group group, Tensor all, Device device)
+    private TorchAttentionGroup MakeGroup(TorchStepLayout.Group group, Tensor all, Tensor ascending, Device device)
     {
         int tableLength = group.Sequences * group.Blocks;
         Tensor table = all.narrow(0, group.Offset, tableLength);
         Tensor firstPositions = all.narrow(0, group.Offset + tableLength, group.Sequences);
         Tensor rows = all.narrow(0, group.Offset + tableLength + group.Sequences, group.Sequences);
         // Row r of a sequence, at position first + r, sees the positions up to its own.
-        Tensor rowPositions = firstPositions.view(-1, 1, 1, 1) + arange(group.RowsEach, ScalarType.Int64, device).view(1, 1, -1, 1);
-        Tensor unseen = arange((long)group.Blocks * StepBatch.BlockSize, ScalarType.Int64, device).view(1, 1, 1, -1).gt(rowPositions);
-        Tensor mask = zeros(unseen.shape, ScalarType.Float32, device).masked_fill_(unseen, float.NegativeInfinity);
+        Tensor rowPositions = firstPositions.view(-1, 1, 1, 1) + ascending.narrow(0, 0, group.RowsEach).view(1, 1, -1, 1);
+        Tensor unseen = ascending.narrow(0, 0, group.Blocks * StepBatch.BlockSize).view(1, 1, 1, -1).gt(rowPositions);
+        Tensor mask = zeros(unseen.shape, ScalarType.Float32, device).masked_fill_(unseen, s_unseen);
         return new(group.Sequences, group.RowsEach, group.FirstRow, group.Consecutive ? null : Keep(rows), Keep(table), Keep(mask));
     }
 

@@ -5,7 +5,7 @@ namespace DistributedGpt.Transformer;
 /// <summary>
 /// The integers of a step in one array: token ids, positions, cache blocks and cache offsets, each <c>[rows]</c>; then for each
 /// attention group its block tables <c>[sequences, blocks]</c> (padded with block 0), the first position and the first row of each
-/// of its sequences.
+/// of its sequences; at last the numbers from 0 on, one for each position.
 /// </summary>
 internal sealed class TorchStepLayout
 {
@@ -28,6 +28,9 @@ internal sealed class TorchStepLayout
         {
             AddGroup([.. members]);
         }
+        AscendingOffset = integers.Count;
+        AscendingCount = Groups.Max(group => group.Blocks) * StepBatch.BlockSize;
+        for (int i = 0; i < AscendingCount; i++) integers.Add(i);
         Integers = [.. integers];
 
         void AddForEachRow(Func<StepSequence, int, long> value)
@@ -56,6 +59,12 @@ internal sealed class TorchStepLayout
 
     /// <summary>All integers.</summary>
     public long[] Integers { get; }
+
+    /// <summary>Where the numbers from 0 on begin.</summary>
+    public int AscendingOffset { get; }
+
+    /// <summary>How many they are: positions of the longest sequence's blocks.</summary>
+    public int AscendingCount { get; }
 
     /// <summary>The attention groups.</summary>
     public List<Group> Groups { get; } = [];

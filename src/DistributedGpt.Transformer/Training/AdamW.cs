@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace DistributedGpt.Transformer;
@@ -23,10 +24,13 @@ internal sealed class AdamW(long decayed, double weightDecay, Tensor mean, Tenso
     public void Step(Tensor values, Tensor gradients, double learningRate, int count)
     {
         using var scope = NewDisposeScope();
-        values.narrow(0, 0, decayed).mul_(1 - learningRate * weightDecay);
-        mean.mul_(MeanDecay).add_(gradients, alpha: 1 - MeanDecay);
-        square.mul_(SquareDecay).addcmul_(gradients, gradients, value: 1 - SquareDecay);
-        Tensor deviation = square.sqrt().div_(Math.Sqrt(1 - Math.Pow(SquareDecay, count))).add_(Epsilon);
-        values.addcdiv_(mean, deviation, value: -learningRate / (1 - Math.Pow(MeanDecay, count)));
+
+        // A number that is made for a call may be collected while the call runs: TorchSharp does not keep it alive.
+        using Scalar kept = 1 - learningRate * weightDecay, meanKept = MeanDecay, meanNew = 1 - MeanDecay, squareKept = SquareDecay, squareNew = 1 - SquareDecay;
+        using Scalar correction = Math.Sqrt(1 - Math.Pow(SquareDecay, count)), epsilon = Epsilon, rate = -learningRate / (1 - Math.Pow(MeanDecay, count));
+        values.narrow(0, 0, decayed).mul_(kept);
+        mean.mul_(meanKept).add_(gradients, alpha: meanNew);
+        square.mul_(squareKept).addcmul_(gradients, gradients, value: squareNew);
+        values.addcdiv_(mean, square.sqrt().div_(correction).add_(epsilon), value: rate);
     }
 }

@@ -16,10 +16,17 @@ internal sealed class Gpt2Module : IDisposable
     private readonly Dictionary<string, Tensor> _parameters = [];
     private readonly Generator? _generator;
 
+    // A number that is made for a call may be collected while the call runs: TorchSharp does not keep it alive.
+    private readonly Scalar _scoreFactor;
+    private readonly Scalar _keptFactor;
+    private readonly Scalar _unseen = float.NegativeInfinity;
+
     /// <summary>Makes a module over <paramref name="values"/>, which stay the caller's.</summary>
     public Gpt2Module(TrainingOptions options, Gpt2Parameters parameters, Tensor values)
     {
         _options = options;
+        _scoreFactor = 1 / Math.Sqrt((double)options.Hidden / options.Heads);
+        _keptFactor = 1 / (1 - options.Dropout);
         // Threads must not share libtorch's generator; a GPU has one thread, and TorchSharp makes no other generator for it.
         _generator = values.device.type == DeviceType.CPU ? new(0, CPU) : null;
         Gradients = zeros_like(values).DetachFromDisposeScope();
@@ -83,7 +90,7 @@ internal sealed class Gpt2Module : IDisposable
     {
         long length = queries.shape[2];
         using Tensor future = ones([length, length], ScalarType.Bool, queries.device).triu(1);
-        Tensor scores = (queries * (1 / Math.Sqrt(queries.shape[3]))).matmul(keys.transpose(2, 3)).masked_fill_(future, float.NegativeInfinity);
+        Tensor scores = (queries * _scoreFactor).matmul(keys.transpose(2, 3)).masked_fill_(future, _unseen);
         return Dropout(scores.softmax(-1), training: true).matmul(values);
     }
 
@@ -103,7 +110,7 @@ internal sealed class Gpt2Module : IDisposable
     private Tensor Dropout(Tensor x, bool training)
     {
         if (!training || _options.Dropout == 0) return x;
-        Tensor mask = empty(x.shape, device: x.device).bernoulli_(1 - _options.Dropout, _generator).mul_(1 / (1 - _options.Dropout));
+        Tensor mask = empty(x.shape, device: x.device).bernoulli_(1 - _options.Dropout, _generator).mul_(_keptFactor);
         return x * mask;
     }
 }

@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace DistributedGpt.Transformer;
@@ -58,12 +59,13 @@ internal sealed class Gpt2Parameters
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
         using Generator generator = new((ulong)seed, CPU);
+        using Scalar one = 1;
         Tensor flat = zeros(Elements);
         foreach (Entry entry in Entries)
         {
             Tensor part = View(flat, entry);
             if (entry.Shape.Length == 2) part.normal_(0, entry.Name.EndsWith("c_proj.weight") ? 0.02 / Math.Sqrt(2 * layers) : 0.02, generator);
-            else if (entry.Name.EndsWith("weight")) part.fill_(1);
+            else if (entry.Name.EndsWith("weight")) part.fill_(one);
         }
         return flat.MoveToOuterDisposeScope();
     }

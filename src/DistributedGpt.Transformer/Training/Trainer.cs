@@ -126,12 +126,14 @@ public sealed class Trainer
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
         double norm = gradients.norm().item<float>();
-        if (norm > _options.GradientClip) gradients.mul_(_options.GradientClip / norm);
+        using Scalar clip = Math.Min(1, _options.GradientClip / norm);
+        gradients.mul_(clip);
         optimizer.Step(state.Values, gradients, schedule.At(state.Step), state.Step + 1);
         state.Step++;
         // At first an average over few steps, for the beginning is far away.
         double decay = Math.Min(AverageDecay, state.Step / (state.Step + 10.0));
-        state.Average.mul_(decay).add_(state.Values, alpha: 1 - decay);
+        using Scalar kept = decay, added = 1 - decay;
+        state.Average.mul_(kept).add_(state.Values, alpha: added);
     }
 
     /// <summary>Leaves the gradient of the batch's mean loss in the first module; returns that loss.</summary>
@@ -147,7 +149,8 @@ public sealed class Trainer
             module.SeedDropout((ulong)_options.Seed * 1_000_000_007UL + (ulong)step * 64 + (ulong)worker);
             (Tensor inputs, Tensor targets) = Split(batch[from..to]);
             Tensor logits = module.Forward(inputs, training: true);
-            Tensor loss = functional.cross_entropy(logits.flatten(0, 1), targets.flatten()) * ((to - from) / (double)batch.Length);
+            using Scalar share = (to - from) / (double)batch.Length;
+            Tensor loss = functional.cross_entropy(logits.flatten(0, 1), targets.flatten()) * share;
             loss.backward();
             losses[worker] = loss.item<float>();
         });
