@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Net;
 using System.Text.RegularExpressions;
 using DistributedGpt.Client;
+using DistributedGpt.Engine;
 using DistributedGpt.Models;
 
 namespace DistributedGpt.Cli;
@@ -94,6 +95,21 @@ internal static partial class Values
 
     /// <summary>A number of bytes, such as 8GiB or 512MiB.</summary>
     public static long? Size(ArgumentResult result) => ParseSize(Text(result)) ?? Wrong<long?>(result, "a size such as 8GiB or 512MiB");
+
+    /// <summary>Milliseconds by tokens in a step, such as 1:2.5,64:9.</summary>
+    public static StepTimes? StepTimes(ArgumentResult result)
+    {
+        Dictionary<int, double> points = [];
+        foreach (string point in Text(result).Split(','))
+        {
+            string[] parts = point.Split(':');
+            bool read = parts.Length == 2 && int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out int tokens)
+                & double.TryParse(parts[1], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double time) && tokens > 0 && time > 0 && points.TryAdd(tokens, time);
+            if (!read) return Wrong<StepTimes>(result, "milliseconds by tokens in a step such as 1:2.5,64:9");
+        }
+
+        return new StepTimes(points);
+    }
 
     /// <summary>The bytes of a size such as 8GiB; null where the text is none.</summary>
     public static long? ParseSize(string text)

@@ -53,4 +53,13 @@ public sealed class CommandTests : IDisposable
     [InlineData("train --data nowhere.txt --out {0} --layers 0", "--layers: expected a whole number from 1 to 2147483647, found '0'")]
     public async Task Train_BadInput_IsOneLineOfError(string command, string expected) =>
         Assert.Equal(expected, (await Dgpt.RunAsync(string.Format(command, _folder).Split(' '))).RefusalLine());
+
+    [Theory]
+    [InlineData("fast")]
+    [InlineData("1:2,1:3")]
+    [InlineData("0:1")]
+    [InlineData("8:-1")]
+    public async Task Silo_BadLayerTimes_AreRefused(string times) => Assert.Equal(
+        $"--layer-ms: expected milliseconds by tokens in a step such as 1:2.5,64:9, found '{times}'",
+        (await Dgpt.RunAsync("silo", "--cluster", "redis://localhost", "--layer-ms", times)).RefusalLine());
 }

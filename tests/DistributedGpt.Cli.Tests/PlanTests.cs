@@ -85,7 +85,7 @@ public sealed class PlanTests : IDisposable
 
         Assert.StartsWith($"{Config}: memory: expected at least ", line);
         Assert.Contains("tokens of KV cache", line);
-        Assert.EndsWith("found a with 68,719,476,736", line);
+        Assert.EndsWith("a has 68,719,476,736), found 68,719,476,736 free", line);
     }
 
     [Theory]

@@ -509,17 +509,18 @@ internal sealed partial class CoordinatorGrain(
     private async Task<ReplicaRecord> PlanAsync(ModelSpec model)
     {
         ModelFolder folder = store.Folder(model.Path);
-        SiloOffer[] silos = Array.FindAll(await GetOffersAsync(), silo => silo.Capacity.FreeBytes > 0);
-        (StagePlan plan, int blocks, long bytes) = ReplicaPlanner.Plan(folder, model, Array.ConvertAll(silos, silo => silo.Capacity));
-        _totalBytes = bytes;
+        SiloOffer[] silos = await GetOffersAsync();
+        ClusterPlan plan = ReplicaPlanner.Plan(folder, model, silos);
+        StagePlan stages = plan.Replicas[0];
+        _totalBytes = stages.Stages.Sum(stage => plan.WeightBytes(stage) + plan.KvBytes(stage));
         return new ReplicaRecord
         {
             Model = model,
             Fingerprint = await fingerprints.GetAsync(model.Path),
-            Plan = plan,
+            Plan = stages,
             Silos = Array.ConvertAll(silos, silo => silo.Address),
             SiloNames = Array.ConvertAll(silos, silo => silo.Name),
-            KvBlocks = blocks,
+            KvBlocks = plan.KvBlocks,
         };
     }
 

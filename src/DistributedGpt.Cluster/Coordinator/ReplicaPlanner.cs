@@ -6,47 +6,49 @@ using DistributedGpt.Transformer;
 namespace DistributedGpt.Cluster;
 
 /// <summary>
-/// Plans a replica for silos of equal strength: layers spread evenly, as many cache blocks as asked for or as fit. What does not
-/// fit is refused with the numbers, before anything is loaded.
+/// Plans a replica for the silos that live, by their memory and their speed. What does not fit is refused with the numbers, before
+/// anything is loaded.
 /// </summary>
 internal static class ReplicaPlanner
 {
     private const int DefaultExtraTokens = 8 * 1024;
 
+    /// <summary>Silos whose measured times differ by less are taken for equal: measurements of one machine differ by this much.</summary>
+    private const double Noise = 1.25;
+
+    /// <summary>Of a silo that has not measured any; all are alike then.</summary>
+    private static readonly StepTimes Unmeasured = new([KeyValuePair.Create(1, 1.0)]);
+
     /// <summary>Plans stages and cache.</summary>
-    /// <returns>The stages, the blocks of every layer's cache, and the bytes of all parts.</returns>
-    /// <exception cref="InsufficientMemoryException">A silo is too small; the message says which and by how much.</exception>
-    public static (StagePlan Plan, int Blocks, long Bytes) Plan(ModelFolder folder, ModelSpec model, SiloCapacity[] silos)
+    /// <param name="folder">The model.</param>
+    /// <param name="model">How it is to be served.</param>
+    /// <param name="silos">The silos; the plan counts these.</param>
+    /// <exception cref="InsufficientMemoryException">The model does not fit; the message has the numbers.</exception>
+    public static ClusterPlan Plan(ModelFolder folder, ModelSpec model, IReadOnlyList<SiloOffer> silos)
     {
         ModelConfig config = folder.Config;
-        StagePlan plan = StageSplitter.Split(config.LayerCount, silos.Length);
-        int wanted = Blocks(model.KvTokens ?? config.ContextLength + DefaultExtraTokens);
-        int least = model.KvTokens is null ? Blocks(config.ContextLength) : wanted;
-
-        long bytes = 0;
-        foreach (PlanStage stage in plan.Stages)
+        StepTimes[] times = WithoutNoise([.. silos.Select(silo => silo.Capacity.SampleTimes ?? Unmeasured)]);
+        double layers = new ParameterCounts(config).Layer.Total / (double)SampleLayer.Weights;
+        try
         {
-            SiloCapacity silo = silos[stage.Silo];
-            long weights = WeightBytes(stage, folder, silo.WeightType);
-            long perBlock = stage.LayerCount * new KvCacheOptions(1, model.KvType).BytesFor(config);
-            long fitting = (silo.FreeBytes - weights) / perBlock;
-            if (fitting < least)
+            return ClusterPlanner.Plan(new PlanningRequest
             {
-                throw new InsufficientMemoryException(
-                    $"{folder.Path}: memory: expected at least {weights + least * perBlock:N0} bytes on each of {silos.Length} silos " +
-                    $"({weights:N0} for weights, {least * perBlock:N0} for {least * StepBatch.BlockSize:N0} tokens of KV cache), found {silo.FreeBytes:N0} free");
-            }
-
-            wanted = (int)Math.Min(wanted, fitting);
-            bytes += weights;
+                Model = ShapeOf(folder, model),
+                Silos = [.. silos.Select((silo, i) =>
+                    new SiloResources(silo.Name, silo.Capacity.Device, silo.Capacity.FreeBytes, times[i].Scale(layers), PartBytes.Factor(folder, silo.Capacity.WeightType)))],
+                KvBlocks = Blocks(model.KvTokens ?? config.ContextLength + DefaultExtraTokens),
+                LeastKvBlocks = model.KvTokens is null ? Blocks(config.ContextLength) : null,
+            });
         }
-
-        return (plan, wanted, bytes + config.LayerCount * new KvCacheOptions(wanted, model.KvType).BytesFor(config));
+        catch (InsufficientMemoryException e)
+        {
+            throw new InsufficientMemoryException($"{folder.Path}: {e.Message}");
+        }
     }
 
     /// <summary>
     /// Gives the stages of silos that are gone to those that live; all others stay where they are, with their caches. A silo that
-    /// came back under the name of a lost one takes its stages again; else the one with the most free memory does.
+    /// came back under the name of a lost one takes its stages again; else the one that would be done with them first does.
     /// </summary>
     /// <param name="folder">The model.</param>
     /// <param name="record">The replica as it was planned.</param>
@@ -57,6 +59,7 @@ internal static class ReplicaPlanner
         Dictionary<SiloAddress, long> free = living.ToDictionary(silo => silo.Address, silo => silo.Capacity.FreeBytes);
         List<SiloOffer> places = [.. living];
         var stages = new PlanStage[record.Plan.Stages.Length];
+        int[] layers = [.. living.Select(silo => record.Plan.Stages.Where(stage => record.SiloOf(stage).Equals(silo.Address)).Sum(stage => stage.LayerCount))];
         for (int i = 0; i < stages.Length; i++)
         {
             PlanStage stage = record.Plan.Stages[i];
@@ -64,16 +67,19 @@ internal static class ReplicaPlanner
             if (place < 0)
             {
                 string name = record.SiloNames[stage.Silo];
-                SiloOffer chosen = places.OrderByDescending(silo => silo.Name == name).ThenByDescending(silo => free[silo.Address])
+                SiloOffer chosen = places.OrderByDescending(silo => silo.Name == name).ThenBy(TimeOn).ThenByDescending(silo => free[silo.Address])
                     .FirstOrDefault(silo => BytesOn(silo) <= free[silo.Address])
                     ?? throw new InsufficientMemoryException(
                         $"{record.Model.Name}: memory: layers {stage.FirstLayer} to {stage.EndLayer - 1} are on {name}; expected a silo with " +
                         $"{(living.Count == 0 ? 0 : living.Min(BytesOn)):N0} free bytes, found {string.Join(", ", living.Select(silo => $"{silo.Name} with {free[silo.Address]:N0}"))}");
                 free[chosen.Address] -= BytesOn(chosen);
                 place = places.IndexOf(chosen);
+                layers[place] += stage.LayerCount;
             }
 
             stages[i] = stage with { Silo = place };
+
+            double TimeOn(SiloOffer silo) => (layers[places.IndexOf(silo)] + stage.LayerCount) * (silo.Capacity.SampleTimes ?? Unmeasured).Milliseconds(ClusterPlanner.FullLoad);
 
             long BytesOn(SiloOffer silo) => WeightBytes(stage, folder, silo.Capacity.WeightType) +
                 stage.LayerCount * new KvCacheOptions(record.KvBlocks, record.Model.KvType).BytesFor(folder.Config);
@@ -85,6 +91,38 @@ internal static class ReplicaPlanner
             Silos = [.. places.Select(silo => silo.Address)],
             SiloNames = [.. places.Select(silo => silo.Name)],
         };
+    }
+
+    private static ModelShape ShapeOf(ModelFolder folder, ModelSpec model)
+    {
+        var none = new KvCacheOptions(0);
+        long kvBytes = new KvCacheOptions(1, model.KvType).BytesFor(folder.Config);
+        long Bytes(PartKind kind, int layer = 0) => PartBytes.Of(new PartKey(default, kind, layer), folder, none, null);
+        return new ModelShape
+        {
+            Layers = [.. Enumerable.Range(0, folder.Config.LayerCount).Select(layer => new LayerShape(Bytes(PartKind.Layer, layer), kvBytes))],
+            Embedding = new PartShape(Bytes(PartKind.Embedding), 0),
+            Head = new PartShape(Bytes(PartKind.Head), ModelShape.HeadWork(folder.Config)),
+            BorderBytesPerToken = (long)folder.Config.HiddenSize * sizeof(float),
+        };
+    }
+
+    /// <summary>The times with those that are nearly alike made equal, so that noise does not cut equal silos' shares unevenly.</summary>
+    private static StepTimes[] WithoutNoise(StepTimes[] times)
+    {
+        List<StepTimes> kinds = [];
+        var result = new StepTimes[times.Length];
+        foreach (int i in Enumerable.Range(0, times.Length).OrderBy(i => times[i].Milliseconds(ClusterPlanner.FullLoad)))
+        {
+            StepTimes? kind = kinds.Find(kind => IsNear(kind, times[i], 1) && IsNear(kind, times[i], ClusterPlanner.FullLoad));
+            if (kind is null) kinds.Add(kind = times[i]);
+            result[i] = kind;
+        }
+
+        return result;
+
+        static bool IsNear(StepTimes a, StepTimes b, int tokens) =>
+            Math.Max(a.Milliseconds(tokens), b.Milliseconds(tokens)) < Noise * Math.Min(a.Milliseconds(tokens), b.Milliseconds(tokens));
     }
 
     private static int Blocks(int tokens) => (tokens + StepBatch.BlockSize - 1) / StepBatch.BlockSize;

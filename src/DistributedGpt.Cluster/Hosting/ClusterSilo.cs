@@ -42,6 +42,7 @@ public sealed class ClusterSilo : IAsyncDisposable
     {
         await options.Cluster.CheckAsync(cancellationToken);
         var device = new ComputeDevice(ComputeBackends.Create(options.Device, options.Threads, options.WeightType), new ComputeLane(options.Device));
+        device = device with { SampleTimes = options.SampleTimes ?? await device.Lane.RunAsync(() => LayerTimer.Measure(device.Backend)) };
         long memory = options.Memory ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 10 * 9;
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         if (options.LogLevel is { } level)

@@ -1,5 +1,6 @@
 using System.Net;
 using DistributedGpt.Client;
+using DistributedGpt.Engine;
 using DistributedGpt.Models;
 using Microsoft.Extensions.Logging;
 
@@ -34,6 +35,9 @@ public sealed record ClusterSiloOptions
 
     /// <summary>The type of resident weights; null: as stored.</summary>
     public TensorType? WeightType { get; init; }
+
+    /// <summary>How long the device takes for a layer of common shape, so how strong it is beside others; null: measured at the start.</summary>
+    public StepTimes? SampleTimes { get; init; }
 
     /// <summary>How long its layers may take to move to others when it is asked to stop.</summary>
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(60);

@@ -15,14 +15,17 @@ internal static class PartBytes
         _ => Scale(folder.WeightBytes(key.Layer), folder, weightType) + cache.BytesFor(folder.Config),
     };
 
-    private static long Scale(long bytes, ModelFolder folder, TensorType? weightType)
+    /// <summary>A silo's bytes of weights for one byte of the model's, by the type that it keeps them in.</summary>
+    public static double Factor(ModelFolder folder, TensorType? weightType)
     {
         bool half = folder.Config.WeightType == TensorType.BFloat16;
         return weightType switch
         {
-            TensorType.Float32 when half => bytes * 2,
-            TensorType.BFloat16 when !half => bytes / 2,
-            _ => bytes,
+            TensorType.Float32 when half => 2,
+            TensorType.BFloat16 when !half => 0.5,
+            _ => 1,
         };
     }
+
+    private static long Scale(long bytes, ModelFolder folder, TensorType? weightType) => (long)(bytes * Factor(folder, weightType));
 }

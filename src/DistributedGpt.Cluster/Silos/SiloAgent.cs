@@ -11,7 +11,7 @@ internal sealed class SiloAgent(GrainId id, Silo silo, ILoggerFactory loggers, S
     private bool _leaving;
 
     public Task<SiloCapacity> GetCapacity() => Task.FromResult(
-        new SiloCapacity(device.Backend.Device, _leaving ? store.ReservedBytes : store.MemoryLimit, store.ReservedBytes, options.WeightType));
+        new SiloCapacity(device.Backend.Device, _leaving ? store.ReservedBytes : store.MemoryLimit, store.ReservedBytes, options.WeightType, device.SampleTimes));
 
     public async Task<string?> Preload(PartKey[] parts, ReplicaRecord record)
     {

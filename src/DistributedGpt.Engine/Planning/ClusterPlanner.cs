@@ -9,6 +9,8 @@ public static class ClusterPlanner
     /// <summary>Requests at once that a plan is made for.</summary>
     public const int FullLoad = 64;
 
+    private const int SilosNamed = 4;
+
     /// <summary>
     /// The plan that is fastest at full load. A silo that makes it no faster is left out. Exact for one replica, where layers and
     /// links are alike or there are at most eight silos, and no more stages than requests; else a heuristic.
@@ -76,10 +78,11 @@ public static class ClusterPlanner
         long tokens = (long)blocks * StepBatch.BlockSize;
         UInt128 cache = (UInt128)model.KvBytesPerBlock * (UInt128)blocks;
         string replicas = request.Replicas is > 1 and int count ? $"{count} times " : "";
-        string found = string.Join(", ", request.Silos.Take(4).Select(silo => $"{silo.Name} with {silo.MemoryBytes:N0}"));
-        string others = request.Silos.Count > 4 ? $" and {request.Silos.Count - 4} others, {request.Silos.Sum(silo => (double)silo.MemoryBytes):N0} in all" : "";
+        Int128 found = request.Silos.Aggregate(Int128.Zero, (sum, silo) => sum + silo.MemoryBytes);
+        string silos = string.Join(", ", request.Silos.Take(SilosNamed).Select(silo => $"{silo.Name} has {silo.MemoryBytes:N0}"));
+        if (request.Silos.Count > SilosNamed) silos += $", and there are {request.Silos.Count - SilosNamed} others";
         return new InsufficientMemoryException(
             $"memory: expected at least {replicas}{(UInt128)model.WeightBytes + cache:N0} bytes ({model.WeightBytes:N0} for weights, {cache:N0} for {tokens:N0} tokens of KV cache; " +
-            $"a layer, up to {model.Layers.Max(layer => layer.WeightBytes + (Int128)layer.KvBytesPerBlock * blocks):N0}, cannot be divided), found {found}{others}");
+            $"a layer, up to {model.Layers.Max(layer => layer.WeightBytes + (Int128)layer.KvBytesPerBlock * blocks):N0}, cannot be divided; {silos}), found {found:N0} free");
     }
 }

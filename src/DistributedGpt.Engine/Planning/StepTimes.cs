@@ -28,6 +28,9 @@ public sealed class StepTimes
         _milliseconds = Array.ConvertAll(points, point => point.Value);
     }
 
+    /// <summary>The times of a layer that takes so many times as long.</summary>
+    public StepTimes Scale(double factor) => new(_tokens.Zip(_milliseconds, (tokens, time) => KeyValuePair.Create(tokens, time * factor)));
+
     /// <summary>Milliseconds per layer for a step of so many tokens (a mean over steps, so not always whole).</summary>
     public double Milliseconds(double tokens)
     {

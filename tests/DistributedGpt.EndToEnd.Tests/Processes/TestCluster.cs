@@ -49,7 +49,7 @@ internal sealed class TestCluster : IAsyncDisposable
     /// <summary>Starts a silo and waits until it has joined.</summary>
     public async Task StartSiloAsync(string name)
     {
-        DgptProcess silo = DgptProcess.Start(_environment, "silo", "--name", name, "--cluster", Address, "--memory", "1GiB", "--threads", "1", "--log-level", "warning");
+        DgptProcess silo = DgptProcess.Start(_environment, "silo", "--name", name, "--cluster", Address, "--memory", "1GiB", "--threads", "1", "--layer-ms", "1:1", "--log-level", "warning");
         lock (_silos) _silos[name] = silo;
         await silo.LineAsync(line => line.StartsWith($"silo {name} ", StringComparison.Ordinal));
     }

@@ -118,7 +118,7 @@ public sealed class ClusterPlannerTests
         string message = Assert.Throws<InsufficientMemoryException>(() => ClusterPlanner.Plan(request)).Message;
 
         Assert.Equal(
-            "memory: expected at least 600 bytes (300 for weights, 300 for 160 tokens of KV cache; a layer, up to 200, cannot be divided), found s0 with 305, s1 with 305",
+            "memory: expected at least 600 bytes (300 for weights, 300 for 160 tokens of KV cache; a layer, up to 200, cannot be divided; s0 has 305, s1 has 305), found 610 free",
             message);
     }
 
