@@ -1,3 +1,4 @@
+using DistributedGpt.Client;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -30,6 +31,7 @@ internal static class TelemetryExport
         if (!metrics && !traces) return null;
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Configuration.AddInMemoryCollection(s_defaults).AddEnvironmentVariables();
+        builder.Services.AddSingleton<IHostLifetime, OwnersLifetime>();
         OpenTelemetryBuilder telemetry = builder.Services.AddOpenTelemetry()
             .ConfigureResource(resource => resource.AddService(service, serviceInstanceId: instance).AddEnvironmentVariableDetector());
         if (metrics) telemetry.WithMetrics(each => each.AddMeter("DistributedGpt.*", "Microsoft.AspNetCore.Hosting", "System.Runtime").AddOtlpExporter());

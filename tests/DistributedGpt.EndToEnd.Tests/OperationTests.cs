@@ -81,6 +81,18 @@ public sealed class OperationTests
         Assert.Equal([0, 3], status.Models.Single().Replicas.Single().Stages.Select(stage => stage.FirstLayer));
     }
 
+    [Fact]
+    public async Task Terminate_ACommandThatFindsNoSilo_EndsIt()
+    {
+        await using var redis = new RedisServer();
+        await using DgptProcess process = DgptProcess.Start("status", "--cluster", redis.Address("empty"), "--log-level", "warning");
+        await process.LineAsync(line => line.Contains("Could not find any gateway", StringComparison.Ordinal));
+        process.Signal("TERM");
+
+        Assert.Equal((143, ""), await process.EndAsync());
+        Assert.DoesNotContain("error:", process.Error);
+    }
+
     [Theory]
     [InlineData("silo --name A", "Option '--cluster' is required.")]
     [InlineData("silo --name A --cluster http://x", "--cluster: expected redis://[user[:password]@]host[:port][/name] or rediss:// for TLS, found 'http://x'")]

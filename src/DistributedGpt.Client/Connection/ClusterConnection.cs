@@ -43,6 +43,7 @@ public sealed class ClusterConnection : IAsyncDisposable
             builder.Logging.AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         }
 
+        builder.Services.AddSingleton<IHostLifetime, OwnersLifetime>();
         builder.UseOrleansClient(client =>
         {
             client.Configure<ClusterOptions>(address.Apply);

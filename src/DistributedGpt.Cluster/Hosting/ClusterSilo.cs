@@ -51,6 +51,7 @@ public sealed class ClusterSilo : IAsyncDisposable
             builder.Logging.AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         }
 
+        builder.Services.AddSingleton<IHostLifetime, OwnersLifetime>();
         builder.UseOrleans(silo => Configure(silo, options, device, new SiloStoreOptions(memory, options.WeightType)));
         builder.Services.AddHostedService<CatalogWatch>();
         builder.Services.AddHostedService<PeerWatch>();

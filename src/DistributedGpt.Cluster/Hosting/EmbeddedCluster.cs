@@ -101,6 +101,7 @@ public sealed class EmbeddedCluster : IAsyncDisposable
                 builder.Logging.AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
             }
 
+            builder.Services.AddSingleton<IHostLifetime, OwnersLifetime>();
             builder.UseOrleans(silo =>
             {
                 silo.UseLocalhostClustering(endpoint.Port, gatewayPort: 0, primary, serviceId: "dgpt", clusterId: cluster);
