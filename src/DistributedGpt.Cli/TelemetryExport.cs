@@ -29,9 +29,8 @@ internal static class TelemetryExport
     {
         bool metrics = IsAsked("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"), traces = IsAsked("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
         if (!metrics && !traces) return null;
-        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        HostApplicationBuilder builder = OwnedHost.CreateBuilder();
         builder.Configuration.AddInMemoryCollection(s_defaults).AddEnvironmentVariables();
-        builder.Services.AddSingleton<IHostLifetime, OwnersLifetime>();
         OpenTelemetryBuilder telemetry = builder.Services.AddOpenTelemetry()
             .ConfigureResource(resource => resource.AddService(service, serviceInstanceId: instance).AddEnvironmentVariableDetector());
         if (metrics) telemetry.WithMetrics(each => each.AddMeter("DistributedGpt.*", "Microsoft.AspNetCore.Hosting", "System.Runtime").AddOtlpExporter());

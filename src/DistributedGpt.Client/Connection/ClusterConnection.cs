@@ -36,14 +36,7 @@ public sealed class ClusterConnection : IAsyncDisposable
     public static async Task<ClusterConnection> OpenAsync(ClusterAddress address, LogLevel? logLevel = null, CancellationToken cancellationToken = default)
     {
         await address.CheckAsync(cancellationToken);
-        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-        if (logLevel is { } level)
-        {
-            builder.Logging.SetMinimumLevel(level);
-            builder.Logging.AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
-        }
-
-        builder.Services.AddSingleton<IHostLifetime, OwnersLifetime>();
+        HostApplicationBuilder builder = OwnedHost.CreateBuilder(logLevel);
         builder.UseOrleansClient(client =>
         {
             client.Configure<ClusterOptions>(address.Apply);

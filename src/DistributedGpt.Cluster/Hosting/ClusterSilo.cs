@@ -2,7 +2,6 @@ using DistributedGpt.Client;
 using DistributedGpt.Transformer;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 using Orleans.Persistence;
@@ -44,14 +43,7 @@ public sealed class ClusterSilo : IAsyncDisposable
         var device = new ComputeDevice(ComputeBackends.Create(options.Device, options.Threads, options.WeightType), new ComputeLane(options.Device));
         device = device with { SampleTimes = options.SampleTimes ?? await device.Lane.RunAsync(() => LayerTimer.Measure(device.Backend)) };
         long memory = options.Memory ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 10 * 9;
-        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-        if (options.LogLevel is { } level)
-        {
-            builder.Logging.SetMinimumLevel(level);
-            builder.Logging.AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
-        }
-
-        builder.Services.AddSingleton<IHostLifetime, OwnersLifetime>();
+        HostApplicationBuilder builder = OwnedHost.CreateBuilder(options.LogLevel);
         builder.UseOrleans(silo => Configure(silo, options, device, new SiloStoreOptions(memory, options.WeightType)));
         builder.Services.AddHostedService<CatalogWatch>();
         builder.Services.AddHostedService<PeerWatch>();

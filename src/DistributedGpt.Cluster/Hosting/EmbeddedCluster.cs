@@ -4,7 +4,6 @@ using DistributedGpt.Client;
 using DistributedGpt.Models;
 using DistributedGpt.Transformer;
 using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
 using Orleans.Configuration;
 
 namespace DistributedGpt.Cluster;
@@ -94,14 +93,7 @@ public sealed class EmbeddedCluster : IAsyncDisposable
         {
             var endpoint = new IPEndPoint(IPAddress.Loopback, FreePort.Find(IPAddress.Loopback));
             primary ??= endpoint;
-            HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-            if (options.LogLevel is { } level)
-            {
-                builder.Logging.SetMinimumLevel(level);
-                builder.Logging.AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
-            }
-
-            builder.Services.AddSingleton<IHostLifetime, OwnersLifetime>();
+            HostApplicationBuilder builder = OwnedHost.CreateBuilder(options.LogLevel);
             builder.UseOrleans(silo =>
             {
                 silo.UseLocalhostClustering(endpoint.Port, gatewayPort: 0, primary, serviceId: "dgpt", clusterId: cluster);
