@@ -76,25 +76,22 @@ internal sealed class CatalogGrain(RecordStore records, IClusterMembershipServic
     private async Task<SiloReport> DescribeAsync(ClusterMember member)
     {
         var report = new SiloReport(member.Name, member.SiloAddress.ToString(), member.Status.ToString());
-        return await AnswerAsync(async () => await agents[member.SiloAddress].GetCapacity()) is not { } capacity
+        return await agents.FindCapacityAsync(member.SiloAddress) is not { } capacity
             ? report
             : report with { Device = capacity.Device, MemoryLimit = capacity.MemoryLimit, ReservedBytes = capacity.ReservedBytes };
     }
 
-    private async Task<ModelReport> DescribeAsync(ModelSpec model) =>
-        new(model.Name, model.Path, await AnswerAsync(Coordinator(model.Name).GetReport) is { } report ? [report] : []);
-
-    /// <summary>What does not answer must not keep the others from being seen.</summary>
-    private static async Task<T?> AnswerAsync<T>(Func<Task<T?>> call)
-        where T : class
+    /// <summary>A coordinator that does not answer must not keep the others from being seen.</summary>
+    private async Task<ModelReport> DescribeAsync(ModelSpec model)
     {
         try
         {
-            return await call().WaitAsync(Patience);
+            ReplicaReport? report = await Coordinator(model.Name).GetReport().WaitAsync(Patience);
+            return new ModelReport(model.Name, model.Path, report is null ? [] : [report]);
         }
         catch (Exception e) when (e is OrleansException or TimeoutException)
         {
-            return null;
+            return new ModelReport(model.Name, model.Path, []);
         }
     }
 

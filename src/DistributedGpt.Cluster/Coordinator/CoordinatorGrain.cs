@@ -31,12 +31,11 @@ internal sealed partial class CoordinatorGrain(
     SiloStore store,
     SiloAgents agents,
     IClusterMembershipService membership,
-    ILocalSiloDetails silo,
+    ILocalSiloDetails local,
     FingerprintCache fingerprints,
     ILogger<CoordinatorGrain> logger) : Grain, ICoordinatorControl
 {
     private static readonly TimeSpan Heartbeat = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan AgentPatience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan MovePause = TimeSpan.FromMilliseconds(10);
 
     /// <summary>So long, after all silos were lost, those of the plan may take to come back before others get their layers.</summary>
@@ -107,7 +106,7 @@ internal sealed partial class CoordinatorGrain(
     }
 
     public Task<ReplicaReport?> GetReport() => Task.FromResult(_record is { } record && _scheduler is { } scheduler && _protocol is { } protocol
-        ? new ReplicaReport(Key.Index, protocol.State, silo.Name, record.Epoch, [.. record.Plan.Stages.Select(Describe)], scheduler.Status)
+        ? new ReplicaReport(Key.Index, protocol.State, local.Name, record.Epoch, [.. record.Plan.Stages.Select(Describe)], scheduler.Status)
         : null);
 
     public async Task Unload(bool now)
@@ -338,17 +337,19 @@ internal sealed partial class CoordinatorGrain(
     private async Task<ReplicaRecord> PlaceLostStagesAsync(ReplicaRecord record)
     {
         (ReplicaRecord? moving, _moving) = (_moving, null);
-        if (moving is not null && moving.Epoch == record.Epoch && !moving.Plan.Stages.Any(stage => IsLost(moving.SiloOf(stage)))) return moving;
-        if (!record.Plan.Stages.Any(stage => IsLost(record.SiloOf(stage)))) return record;
+        if (moving is not null && moving.Epoch == record.Epoch && LostStages(moving).Length == 0) return moving;
+        PlanStage[] lost = LostStages(record);
+        if (lost.Length == 0) return record;
         SiloOffer[] living = await GetOffersAsync();
-        bool allLost = record.Plan.Stages.All(stage => IsLost(record.SiloOf(stage)));
-        if (allLost && _sinceActivation.Elapsed < RestartPatience && !record.SiloNames.All(name => living.Any(silo => silo.Name == name)))
+        if (lost.Length == record.Plan.Stages.Length && _sinceActivation.Elapsed < RestartPatience && !record.SiloNames.All(name => living.Any(silo => silo.Name == name)))
             throw new TimeoutException($"{Key}: waiting for its silos after a restart: {string.Join(", ", record.SiloNames)}");
         ReplicaRecord replaced = ReplicaPlanner.Replace(store.Folder(record.Model.Path), record, living);
-        foreach (PlanStage stage in record.Plan.Stages.Where(stage => IsLost(record.SiloOf(stage))))
+        foreach (PlanStage stage in lost)
             LogStageMoves(Key, stage.FirstLayer, stage.EndLayer - 1, record.SiloNames[stage.Silo], replaced.SiloNames[replaced.Plan.Stages[record.Plan.StageOf(stage.FirstLayer)].Silo]);
         return replaced;
     }
+
+    private PlanStage[] LostStages(ReplicaRecord record) => Array.FindAll(record.Plan.Stages, stage => IsLost(record.SiloOf(stage)));
 
     private bool IsLost(SiloAddress silo) => membership.CurrentSnapshot.GetSiloStatus(silo) != SiloStatus.Active;
 
@@ -357,16 +358,7 @@ internal sealed partial class CoordinatorGrain(
     {
         ClusterMember[] members = [.. membership.CurrentSnapshot.Members.Values.Where(member => member.Status == SiloStatus.Active).OrderBy(member => member.SiloAddress)];
         return await Task.WhenAll(members.Select(async member =>
-        {
-            try
-            {
-                return new SiloOffer(member.SiloAddress, member.Name, await agents[member.SiloAddress].GetCapacity().WaitAsync(AgentPatience));
-            }
-            catch (Exception e) when (e is OrleansException or TimeoutException)
-            {
-                return new SiloOffer(member.SiloAddress, member.Name, new SiloCapacity("", 0, 0, null));
-            }
-        }));
+            new SiloOffer(member.SiloAddress, member.Name, await agents.FindCapacityAsync(member.SiloAddress) ?? SiloCapacity.None)));
     }
 
     /// <summary>Tells the protocol at once when a silo of the plan is gone, rather than when a call to it fails.</summary>
@@ -374,7 +366,7 @@ internal sealed partial class CoordinatorGrain(
     {
         await foreach (ClusterMembershipSnapshot _ in membership.MembershipUpdates.WithCancellation(_stopping.Token))
         {
-            if (_record is null || !_record.Plan.Stages.Any(stage => IsLost(_record.SiloOf(stage)))) continue;
+            if (_record is null || LostStages(_record).Length == 0) continue;
             _protocol?.Replan();
             CarryOut();
         }

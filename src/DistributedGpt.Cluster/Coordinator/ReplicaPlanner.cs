@@ -54,32 +54,34 @@ internal static class ReplicaPlanner
     /// <param name="record">The replica as it was planned.</param>
     /// <param name="living">The silos that live.</param>
     /// <exception cref="InsufficientMemoryException">No silo has room for a stage; the message has the numbers.</exception>
-    public static ReplicaRecord Replace(ModelFolder folder, ReplicaRecord record, IReadOnlyList<SiloOffer> living)
+    public static ReplicaRecord Replace(ModelFolder folder, ReplicaRecord record, SiloOffer[] living)
     {
-        Dictionary<SiloAddress, long> free = living.ToDictionary(silo => silo.Address, silo => silo.Capacity.FreeBytes);
-        List<SiloOffer> places = [.. living];
         var stages = new PlanStage[record.Plan.Stages.Length];
+        long[] free = [.. living.Select(silo => silo.Capacity.FreeBytes)];
         int[] layers = [.. living.Select(silo => record.Plan.Stages.Where(stage => record.SiloOf(stage).Equals(silo.Address)).Sum(stage => stage.LayerCount))];
         for (int i = 0; i < stages.Length; i++)
         {
             PlanStage stage = record.Plan.Stages[i];
-            int place = places.FindIndex(silo => silo.Address.Equals(record.SiloOf(stage)));
+            int place = Array.FindIndex(living, silo => silo.Address.Equals(record.SiloOf(stage)));
             if (place < 0)
             {
                 string name = record.SiloNames[stage.Silo];
-                SiloOffer chosen = places.OrderByDescending(silo => silo.Name == name).ThenBy(TimeOn).ThenByDescending(silo => free[silo.Address])
-                    .FirstOrDefault(silo => BytesOn(silo) <= free[silo.Address])
-                    ?? throw new InsufficientMemoryException(
+                int[] fitting = [.. Enumerable.Range(0, living.Length).Where(silo => BytesOn(living[silo]) <= free[silo])];
+                if (fitting.Length == 0)
+                {
+                    throw new InsufficientMemoryException(
                         $"{record.Model.Name}: memory: layers {stage.FirstLayer} to {stage.EndLayer - 1} are on {name}; expected a silo with " +
-                        $"{(living.Count == 0 ? 0 : living.Min(BytesOn)):N0} free bytes, found {string.Join(", ", living.Select(silo => $"{silo.Name} with {free[silo.Address]:N0}"))}");
-                free[chosen.Address] -= BytesOn(chosen);
-                place = places.IndexOf(chosen);
+                        $"{(living.Length == 0 ? 0 : living.Min(BytesOn)):N0} free bytes, found {string.Join(", ", living.Select((silo, place) => $"{silo.Name} with {free[place]:N0}"))}");
+                }
+
+                place = fitting.OrderByDescending(silo => living[silo].Name == name).ThenBy(TimeOn).ThenByDescending(silo => free[silo]).First();
+                free[place] -= BytesOn(living[place]);
                 layers[place] += stage.LayerCount;
             }
 
             stages[i] = stage with { Silo = place };
 
-            double TimeOn(SiloOffer silo) => (layers[places.IndexOf(silo)] + stage.LayerCount) * (silo.Capacity.SampleTimes ?? Unmeasured).Milliseconds(ClusterPlanner.FullLoad);
+            double TimeOn(int silo) => (layers[silo] + stage.LayerCount) * (living[silo].Capacity.SampleTimes ?? Unmeasured).Milliseconds(ClusterPlanner.FullLoad);
 
             long BytesOn(SiloOffer silo) => WeightBytes(stage, folder, silo.Capacity.WeightType) +
                 stage.LayerCount * new KvCacheOptions(record.KvBlocks, record.Model.KvType).BytesFor(folder.Config);
@@ -88,8 +90,8 @@ internal static class ReplicaPlanner
         return record with
         {
             Plan = new StagePlan(stages),
-            Silos = [.. places.Select(silo => silo.Address)],
-            SiloNames = [.. places.Select(silo => silo.Name)],
+            Silos = Array.ConvertAll(living, silo => silo.Address),
+            SiloNames = Array.ConvertAll(living, silo => silo.Name),
         };
     }
 

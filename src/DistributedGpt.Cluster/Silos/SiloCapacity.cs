@@ -17,6 +17,9 @@ internal sealed record SiloCapacity(
     [property: Id(3)] TensorType? WeightType,
     [property: Id(4)] StepTimes? SampleTimes = null)
 {
+    /// <summary>Of a silo that does not answer.</summary>
+    public static SiloCapacity None { get; } = new("", 0, 0, null);
+
     /// <summary>Bytes that are left.</summary>
     public long FreeBytes => MemoryLimit - ReservedBytes;
 }
