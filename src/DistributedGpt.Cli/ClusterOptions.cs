@@ -18,15 +18,15 @@ internal sealed class ClusterOptions
         Description = "Silos in this process, over which the layers are spread. Default: 1.", HelpName = "N", CustomParser = Values.IntegerIn(1, 64),
     };
 
-    private readonly Option<string?> _device = Values.Device();
+    private readonly Option<string?> _device = SharedOptions.Device();
 
-    private readonly Option<int?> _threads = Values.Threads();
+    private readonly Option<int?> _threads = SharedOptions.Threads();
 
-    private readonly Option<TensorType?> _weightType = Values.WeightType();
+    private readonly Option<TensorType?> _weightType = SharedOptions.WeightType();
 
-    private readonly Option<TensorType?> _kvType = Values.KvType();
+    private readonly Option<TensorType?> _kvType = SharedOptions.KvType();
 
-    private readonly Option<int?> _kvTokens = Values.KvTokens();
+    private readonly Option<int?> _kvTokens = SharedOptions.KvTokens();
 
     /// <summary>Adds the options to a command.</summary>
     public void AddTo(Command command)

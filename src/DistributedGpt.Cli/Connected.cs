@@ -7,18 +7,10 @@ namespace DistributedGpt.Cli;
 internal static class Connected
 {
     /// <summary>Connects, runs the action and gives the exit code.</summary>
-    public static async Task<int> RunAsync(ClusterAddress address, LogLevel? logLevel, Func<ClusterConnection, CancellationToken, Task> action)
-    {
-        using var signals = new TerminationSignals();
-        try
+    public static Task<int> RunAsync(ClusterAddress address, LogLevel? logLevel, Func<ClusterConnection, CancellationToken, Task> action) =>
+        TerminationSignals.RunAsync(async signals =>
         {
             await using ClusterConnection connection = await ClusterConnection.OpenAsync(address, logLevel, signals.Requested);
             await action(connection, signals.Requested);
-            return 0;
-        }
-        catch (OperationCanceledException) when (signals.Requested.IsCancellationRequested)
-        {
-            return signals.ExitCode;
-        }
-    }
+        });
 }

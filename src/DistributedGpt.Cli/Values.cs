@@ -1,11 +1,8 @@
-using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Net;
 using System.Text.RegularExpressions;
-using DistributedGpt.Client;
 using DistributedGpt.Engine;
-using DistributedGpt.Models;
 
 namespace DistributedGpt.Cli;
 
@@ -14,8 +11,6 @@ internal static partial class Values
 {
     /// <summary>Stands for the machine's own address in the network of the cluster.</summary>
     public const string OwnAddress = "auto";
-
-    private const string ClusterVariable = "DGPT_CLUSTER";
 
     /// <summary>A whole number.</summary>
     public static int? Integer(ArgumentResult result) =>
@@ -41,49 +36,6 @@ internal static partial class Values
         names.Contains(Text(result)) && Enum.TryParse(Text(result), ignoreCase: true, out T value)
             ? value
             : Wrong<T?>(result, "one of " + string.Join(", ", names));
-
-    /// <summary>The option that names what computes.</summary>
-    public static Option<string?> Device() => new("--device")
-    {
-        Description = "What computes: cpu or cuda[:INDEX]. Default: cpu.",
-        HelpName = "DEVICE",
-        CustomParser = result => DevicePattern().IsMatch(Text(result)) ? Text(result) : Wrong<string>(result, "cpu or cuda[:INDEX]"),
-    };
-
-    /// <summary>The option that says how many threads compute.</summary>
-    public static Option<int?> Threads() => new("--threads")
-    {
-        Description = "Threads that compute on the CPU. Default: one per core.", HelpName = "N", CustomParser = IntegerIn(1, 1024),
-    };
-
-    /// <summary>The option that says what type weights have in memory.</summary>
-    public static Option<TensorType?> WeightType() => Type("--dtype", "The type of the weights in memory, f32 or bf16. Default: as stored.");
-
-    /// <summary>The option that says what type keys and values have.</summary>
-    public static Option<TensorType?> KvType() => Type("--kv-dtype", "The type of the KV cache, f32 or bf16, which halves it. Default: f32.");
-
-    /// <summary>The option that says how many tokens the KV cache holds.</summary>
-    public static Option<int?> KvTokens() => new("--kv-tokens")
-    {
-        Description = "Tokens that the KV cache holds, of all requests together. Default: one full context and 8,192, within memory.",
-        HelpName = "N",
-        CustomParser = IntegerIn(1, int.MaxValue),
-    };
-
-    /// <summary>The option that names a cluster.</summary>
-    public static Option<ClusterAddress> Cluster()
-    {
-        string? variable = Environment.GetEnvironmentVariable(ClusterVariable);
-        var option = new Option<ClusterAddress>("--cluster")
-        {
-            Description = $"The cluster: redis://[user[:password]@]host[:port][/name], rediss:// for TLS. Default: what {ClusterVariable} says.",
-            HelpName = "ADDRESS",
-            Required = variable is null,
-            CustomParser = result => ParseCluster(result, Text(result)),
-        };
-        if (variable is not null) option.DefaultValueFactory = result => ParseCluster(result, variable);
-        return option;
-    }
 
     /// <summary>An IP address.</summary>
     public static IPAddress? Address(ArgumentResult result) =>
@@ -132,34 +84,6 @@ internal static partial class Values
     /// <summary>The last value given.</summary>
     public static string Text(ArgumentResult result) => result.Tokens.Count > 0 ? result.Tokens[^1].Value : "";
 
-    private static ClusterAddress ParseCluster(ArgumentResult result, string text)
-    {
-        try
-        {
-            return ClusterAddress.Parse(text);
-        }
-        catch (FormatException e)
-        {
-            result.AddError($"--cluster: {e.Message}");
-            return null!;
-        }
-    }
-
-    private static Option<TensorType?> Type(string name, string description) => new(name)
-    {
-        Description = description,
-        HelpName = "TYPE",
-        CustomParser = result => Text(result) switch
-        {
-            "f32" => TensorType.Float32,
-            "bf16" => TensorType.BFloat16,
-            _ => Wrong<TensorType?>(result, "f32 or bf16"),
-        },
-    };
-
     [GeneratedRegex(@"^(\d{1,9}(?:\.\d{1,3})?)([KMGT]?)(?:i?B)?$", RegexOptions.IgnoreCase)]
     private static partial Regex SizePattern();
-
-    [GeneratedRegex(@"^(cpu|cuda(:\d{1,3})?)$")]
-    private static partial Regex DevicePattern();
 }

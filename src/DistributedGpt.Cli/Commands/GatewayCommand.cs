@@ -11,7 +11,7 @@ internal static class GatewayCommand
     /// <summary>The command.</summary>
     public static Command Build(Option<LogLevel?> logLevel)
     {
-        Option<ClusterAddress> cluster = Values.Cluster();
+        Option<ClusterAddress> cluster = SharedOptions.Cluster();
         var listening = new GatewayListening();
         var command = new Command("gateway", "Serve the models of a cluster over HTTP (OpenAI's API) and gRPC.") { cluster };
         listening.AddTo(command);
@@ -19,19 +19,10 @@ internal static class GatewayCommand
         return command;
     }
 
-    private static async Task<int> RunAsync(ClusterAddress address, GatewayOptions options)
+    private static Task<int> RunAsync(ClusterAddress address, GatewayOptions options) => TerminationSignals.RunAsync(async signals =>
     {
-        using var signals = new TerminationSignals();
-        try
-        {
-            using IDisposable? telemetry = TelemetryExport.Start("dgpt-gateway", Environment.MachineName);
-            await using ClusterConnection connection = await ClusterConnection.OpenAsync(address, options.LogLevel, signals.Requested);
-            await GatewayListening.ServeAsync(connection.Client, options, $"cluster {address.Name}", signals);
-            return 0;
-        }
-        catch (OperationCanceledException) when (signals.Requested.IsCancellationRequested)
-        {
-            return signals.ExitCode;
-        }
-    }
+        using IDisposable? telemetry = TelemetryExport.Start("dgpt-gateway", Environment.MachineName);
+        await using ClusterConnection connection = await ClusterConnection.OpenAsync(address, options.LogLevel, signals.Requested);
+        await GatewayListening.ServeAsync(connection.Client, options, $"cluster {address.Name}", signals);
+    });
 }

@@ -17,10 +17,10 @@ internal static class ModelCommand
     private static Command BuildLoad(Option<LogLevel?> logLevel)
     {
         var folder = new Argument<string>("DIR") { Description = "The model folder, as the silos see it." };
-        Option<ClusterAddress> cluster = Values.Cluster();
+        Option<ClusterAddress> cluster = SharedOptions.Cluster();
         var name = new Option<string>("--name") { HelpName = "NAME", Description = "The name of the model in requests. Default: that of its folder." };
-        Option<int?> kvTokens = Values.KvTokens();
-        Option<TensorType?> kvType = Values.KvType();
+        Option<int?> kvTokens = SharedOptions.KvTokens();
+        Option<TensorType?> kvType = SharedOptions.KvType();
         var command = new Command("load", "Load a model: plan it over the silos that live, and serve it until it is unloaded.") { folder, cluster, name, kvTokens, kvType };
         command.SetAction(result =>
         {
@@ -45,7 +45,7 @@ internal static class ModelCommand
 
     private static Command BuildList(Option<LogLevel?> logLevel)
     {
-        Option<ClusterAddress> cluster = Values.Cluster();
+        Option<ClusterAddress> cluster = SharedOptions.Cluster();
         var command = new Command("list", "List the models.") { cluster };
         command.SetAction(result => Connected.RunAsync(result.GetRequiredValue(cluster), result.GetValue(logLevel), async (connection, cancellation) =>
         {
@@ -57,7 +57,7 @@ internal static class ModelCommand
     private static Command BuildUnload(Option<LogLevel?> logLevel)
     {
         var name = new Argument<string>("NAME") { Description = "The model." };
-        Option<ClusterAddress> cluster = Values.Cluster();
+        Option<ClusterAddress> cluster = SharedOptions.Cluster();
         var now = new Option<bool>("--now") { Description = "End running streams with an error, rather than wait for them." };
         var command = new Command("unload", "Unload a model.") { name, cluster, now };
         command.SetAction(result => Connected.RunAsync(result.GetRequiredValue(cluster), result.GetValue(logLevel), async (connection, cancellation) =>

@@ -26,8 +26,8 @@ internal static class PlanCommand
             CustomParser = result => Values.Text(result) == "auto" ? 0 : Values.IntegerIn(1, ClusterPlanner.FullLoad)(result),
         };
         var kvTokens = new Option<int?>("--kv-tokens") { HelpName = "N", Description = "Tokens that the KV cache of a replica holds. Default: one full context and 8,192, within memory.", CustomParser = Values.IntegerIn(1, int.MaxValue) };
-        Option<TensorType?> weightType = Values.WeightType();
-        Option<TensorType?> kvType = Values.KvType();
+        Option<TensorType?> weightType = SharedOptions.WeightType();
+        Option<TensorType?> kvType = SharedOptions.KvType();
         var json = new Option<bool>("--json") { Description = "Print one JSON object." };
         var command = new Command("plan", "Plan a model for silos: stages, memory, and the speed to expect.") { model, config, silos, replicas, kvTokens, weightType, kvType, json };
         command.SetAction(result =>

@@ -23,20 +23,11 @@ internal static class ServeCommand
         return command;
     }
 
-    private static async Task<int> RunAsync(EmbeddedClusterOptions clusterOptions, GatewayOptions options)
+    private static Task<int> RunAsync(EmbeddedClusterOptions clusterOptions, GatewayOptions options) => TerminationSignals.RunAsync(async signals =>
     {
-        using var signals = new TerminationSignals();
-        try
-        {
-            using IDisposable? telemetry = TelemetryExport.Start("dgpt-serve", Environment.MachineName);
-            await using EmbeddedCluster cluster = await EmbeddedClusterStart.RunAsync(clusterOptions, signals.Requested);
-            string model = (await cluster.Client.ListModelsAsync(signals.Requested)).Single().Name;
-            await GatewayListening.ServeAsync(cluster.Client, options, model, signals);
-            return 0;
-        }
-        catch (OperationCanceledException) when (signals.Requested.IsCancellationRequested)
-        {
-            return signals.ExitCode;
-        }
-    }
+        using IDisposable? telemetry = TelemetryExport.Start("dgpt-serve", Environment.MachineName);
+        await using EmbeddedCluster cluster = await EmbeddedClusterStart.RunAsync(clusterOptions, signals.Requested);
+        string model = (await cluster.Client.ListModelsAsync(signals.Requested)).Single().Name;
+        await GatewayListening.ServeAsync(cluster.Client, options, model, signals);
+    });
 }

@@ -14,7 +14,7 @@ internal static class SiloCommand
     /// <summary>The command.</summary>
     public static Command Build(Option<LogLevel?> logLevel)
     {
-        Option<ClusterAddress> cluster = Values.Cluster();
+        Option<ClusterAddress> cluster = SharedOptions.Cluster();
         var name = new Option<string>("--name")
         {
             HelpName = "NAME", Description = "Its name, unique in the cluster; under it, it gets its layers back after a restart. Default: the host's name.",
@@ -33,9 +33,9 @@ internal static class SiloCommand
         {
             HelpName = "SIZE", Description = "What weights and caches may occupy, such as 8GiB. Default: nine tenths of what the process may use.", CustomParser = Values.Size,
         };
-        Option<string?> device = Values.Device();
-        Option<int?> threads = Values.Threads();
-        Option<TensorType?> weightType = Values.WeightType();
+        Option<string?> device = SharedOptions.Device();
+        Option<int?> threads = SharedOptions.Threads();
+        Option<TensorType?> weightType = SharedOptions.WeightType();
         var times = new Option<StepTimes>("--layer-ms")
         {
             HelpName = "TOKENS:MS,...", Description = "How long it takes for a layer of 12.6 M weights by the tokens in a step, to be planned by it beside others. Default: measured at the start.", CustomParser = Values.StepTimes,
@@ -67,7 +67,7 @@ internal static class SiloCommand
     private static Command BuildDrain(Option<LogLevel?> logLevel)
     {
         var name = new Argument<string>("NAME") { Description = "The silo." };
-        Option<ClusterAddress> cluster = Values.Cluster();
+        Option<ClusterAddress> cluster = SharedOptions.Cluster();
         var command = new Command("drain", "Move all layers off a silo, so that it can be stopped.") { name, cluster };
         command.SetAction(result => Connected.RunAsync(result.GetRequiredValue(cluster), result.GetValue(logLevel), async (connection, cancellation) =>
         {
@@ -77,23 +77,14 @@ internal static class SiloCommand
         return command;
     }
 
-    private static async Task<int> RunAsync(ClusterSiloOptions options, string? address, int? healthPort)
+    private static Task<int> RunAsync(ClusterSiloOptions options, string? address, int? healthPort) => TerminationSignals.RunAsync(async signals =>
     {
-        using var signals = new TerminationSignals();
-        try
-        {
-            if (address == Values.OwnAddress) options = options with { Address = await options.Cluster.FindOwnAddressAsync(signals.Requested) };
-            else if (address is not null) options = options with { Address = IPAddress.Parse(address) };
-            using IDisposable? telemetry = TelemetryExport.Start("dgpt-silo", options.Name);
-            await using ClusterSilo silo = await ClusterSilo.StartAsync(options, signals.Requested);
-            await using SiloHealthServer? health = healthPort is { } port ? await SiloHealthServer.StartAsync(silo, options.Address, port) : null;
-            Console.Error.WriteLine($"silo {options.Name} in cluster {options.Cluster} at {silo.Address.Endpoint}, {Report.Bytes(silo.MemoryLimit)} on {options.Device}; Ctrl-C ends");
-            await signals.WaitAsync();
-            return 0;
-        }
-        catch (OperationCanceledException) when (signals.Requested.IsCancellationRequested)
-        {
-            return signals.ExitCode;
-        }
-    }
+        if (address == Values.OwnAddress) options = options with { Address = await options.Cluster.FindOwnAddressAsync(signals.Requested) };
+        else if (address is not null) options = options with { Address = IPAddress.Parse(address) };
+        using IDisposable? telemetry = TelemetryExport.Start("dgpt-silo", options.Name);
+        await using ClusterSilo silo = await ClusterSilo.StartAsync(options, signals.Requested);
+        await using SiloHealthServer? health = healthPort is { } port ? await SiloHealthServer.StartAsync(silo, options.Address, port) : null;
+        Console.Error.WriteLine($"silo {options.Name} in cluster {options.Cluster} at {silo.Address.Endpoint}, {Report.Bytes(silo.MemoryLimit)} on {options.Device}; Ctrl-C ends");
+        await signals.WaitAsync();
+    });
 }

@@ -13,7 +13,7 @@ internal static class StatusCommand
     /// <summary>The command.</summary>
     public static Command Build(Option<LogLevel?> logLevel)
     {
-        Option<ClusterAddress> cluster = Values.Cluster();
+        Option<ClusterAddress> cluster = SharedOptions.Cluster();
         var watch = new Option<bool>("--watch") { Description = "Show it again every second, with the tokens per second, until Ctrl-C." };
         var json = new Option<bool>("--json") { Description = "One JSON object, each time on a line of its own." };
         var command = new Command("status", "Show a cluster: its silos, its models, and which layers live where.") { cluster, watch, json };
@@ -23,23 +23,20 @@ internal static class StatusCommand
 
     private static async Task<int> RunAsync(ClusterAddress address, bool watch, bool json, LogLevel? logLevel)
     {
-        using var signals = new TerminationSignals();
-        try
+        int exitCode = await Connected.RunAsync(address, logLevel, async (connection, cancellation) =>
         {
-            await using ClusterConnection connection = await ClusterConnection.OpenAsync(address, logLevel, signals.Requested);
             var view = new StatusView();
             while (true)
             {
-                ClusterStatus status = await connection.Administration.GetStatusAsync(signals.Requested);
+                ClusterStatus status = await connection.Administration.GetStatusAsync(cancellation);
                 if (json) Console.WriteLine(JsonSerializer.Serialize(status, StatusJsonContext.Default.ClusterStatus));
                 else view.Write(status);
-                if (!watch) return 0;
-                await Task.Delay(WatchInterval, signals.Requested);
+                if (!watch) return;
+                await Task.Delay(WatchInterval, cancellation);
             }
-        }
-        catch (OperationCanceledException) when (signals.Requested.IsCancellationRequested)
-        {
-            return watch ? 0 : signals.ExitCode;
-        }
+        });
+
+        // A signal is the usual end of watching.
+        return watch ? 0 : exitCode;
     }
 }

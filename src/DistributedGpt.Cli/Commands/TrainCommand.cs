@@ -23,7 +23,7 @@ internal static class TrainCommand
         Option<int?> batch = Integer("--batch", $"Sequences per step. Default: {defaults.Batch}.", 1);
         Option<int?> warmup = Integer("--warmup-steps", $"Steps in which the learning rate rises. Default: {defaults.WarmupSteps}.", 0);
         Option<int?> interval = Integer("--evaluation-interval", $"Steps between two evaluations. Default: {defaults.EvaluationInterval}.", 1);
-        Option<string?> device = Values.Device();
+        Option<string?> device = SharedOptions.Device();
         Option<int?> threads = Integer("--threads", "Threads. Default: one per core.", 1);
         Option<int?> seed = Integer("--seed", $"Seed of weights, order and dropout. Default: {defaults.Seed}.");
         Option<double?> rate = Number("--learning-rate", $"The highest learning rate. Default: {defaults.LearningRate}.");

@@ -31,6 +31,22 @@ internal sealed class TerminationSignals : IDisposable
     /// <summary>The exit code by convention: 128 and the number of the first signal.</summary>
     public int ExitCode => _exitCode;
 
+    /// <summary>Runs a command that ends when a signal asks it to.</summary>
+    /// <returns>Its exit code: 0, or that of the signal where that broke it off.</returns>
+    public static async Task<int> RunAsync(Func<TerminationSignals, Task> command)
+    {
+        using var signals = new TerminationSignals();
+        try
+        {
+            await command(signals);
+            return 0;
+        }
+        catch (OperationCanceledException) when (signals.Requested.IsCancellationRequested)
+        {
+            return signals.ExitCode;
+        }
+    }
+
     /// <summary>Waits for the first signal.</summary>
     public async Task WaitAsync()
     {

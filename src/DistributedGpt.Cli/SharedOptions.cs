@@ -1,0 +1,84 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Text.RegularExpressions;
+using DistributedGpt.Client;
+using DistributedGpt.Models;
+
+namespace DistributedGpt.Cli;
+
+/// <summary>Options that several commands have, each command its own.</summary>
+internal static partial class SharedOptions
+{
+    private const string ClusterVariable = "DGPT_CLUSTER";
+
+    /// <summary>The option that names what computes.</summary>
+    public static Option<string?> Device() => new("--device")
+    {
+        Description = "What computes: cpu or cuda[:INDEX]. Default: cpu.",
+        HelpName = "DEVICE",
+        CustomParser = result => DevicePattern().IsMatch(Values.Text(result)) ? Values.Text(result) : Values.Wrong<string>(result, "cpu or cuda[:INDEX]"),
+    };
+
+    /// <summary>The option that says how many threads compute.</summary>
+    public static Option<int?> Threads() => new("--threads")
+    {
+        Description = "Threads that compute on the CPU. Default: one per core.", HelpName = "N", CustomParser = Values.IntegerIn(1, 1024),
+    };
+
+    /// <summary>The option that says what type weights have in memory.</summary>
+    public static Option<TensorType?> WeightType() => Type("--dtype", "The type of the weights in memory, f32 or bf16. Default: as stored.");
+
+    /// <summary>The option that says what type keys and values have.</summary>
+    public static Option<TensorType?> KvType() => Type("--kv-dtype", "The type of the KV cache, f32 or bf16, which halves it. Default: f32.");
+
+    /// <summary>The option that says how many tokens the KV cache holds.</summary>
+    public static Option<int?> KvTokens() => new("--kv-tokens")
+    {
+        Description = "Tokens that the KV cache holds, of all requests together. Default: one full context and 8,192, within memory.",
+        HelpName = "N",
+        CustomParser = Values.IntegerIn(1, int.MaxValue),
+    };
+
+    /// <summary>The option that names a cluster.</summary>
+    public static Option<ClusterAddress> Cluster()
+    {
+        string? variable = Environment.GetEnvironmentVariable(ClusterVariable);
+        var option = new Option<ClusterAddress>("--cluster")
+        {
+            Description = $"The cluster: redis://[user[:password]@]host[:port][/name], rediss:// for TLS. Default: what {ClusterVariable} says.",
+            HelpName = "ADDRESS",
+            Required = variable is null,
+            CustomParser = result => ParseCluster(result, Values.Text(result)),
+        };
+        if (variable is not null) option.DefaultValueFactory = result => ParseCluster(result, variable);
+        return option;
+    }
+
+    private static ClusterAddress ParseCluster(ArgumentResult result, string text)
+    {
+        try
+        {
+            return ClusterAddress.Parse(text);
+        }
+        catch (FormatException e)
+        {
+            result.AddError($"--cluster: {e.Message}");
+            return null!;
+        }
+    }
+
+    private static Option<TensorType?> Type(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "TYPE",
+        CustomParser = result => Values.Text(result) switch
+        {
+            "f32" => TensorType.Float32,
+            "bf16" => TensorType.BFloat16,
+            _ => Values.Wrong<TensorType?>(result, "f32 or bf16"),
+        },
+    };
+
+    [GeneratedRegex(@"^(cpu|cuda(:\d{1,3})?)$")]
+    private static partial Regex DevicePattern();
+}
