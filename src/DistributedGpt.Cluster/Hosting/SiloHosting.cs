@@ -17,6 +17,8 @@ internal static class SiloHosting
         services.AddSingleton<FingerprintCache>();
         services.AddSingleton<PartLoader>();
         services.AddSingleton<SiloAgents>();
+        services.AddSingleton<LivingSilos>();
+        services.AddSingleton<PartPlacement>();
         services.AddSingleton<RecordStore>();
         services.AddHostedService<SiloMetrics>();
         if (storage is not null) services.AddKeyedSingleton(RecordStore.StorageName, storage);

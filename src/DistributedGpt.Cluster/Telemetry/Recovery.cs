@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using Microsoft.Extensions.Logging;
 
 namespace DistributedGpt.Cluster;
 
@@ -7,16 +8,25 @@ namespace DistributedGpt.Cluster;
 /// The time from the moment at which a coordinator must raise a new epoch until all stages follow it, in parts. A part that is tried
 /// again is counted with the pauses between.
 /// </summary>
-internal sealed class Recovery
+internal sealed partial class Recovery
 {
     private static readonly Histogram<double> s_duration =
         ClusterTelemetry.CreateSeconds("dgpt.recovery.duration", "From the decision to raise the epoch until all stages follow it, in parts and in total.");
 
     private readonly long _started = Stopwatch.GetTimestamp();
+    private readonly ReplicaKey _replica;
+    private readonly ILogger _logger;
     private long _last;
 
     /// <summary>A recovery begins.</summary>
-    public Recovery() => _last = _started;
+    /// <param name="replica">What recovers.</param>
+    /// <param name="logger">Is told the parts at the end.</param>
+    public Recovery(ReplicaKey replica, ILogger logger)
+    {
+        _replica = replica;
+        _logger = logger;
+        _last = _started;
+    }
 
     /// <summary>Seeing who lives, finding places for lost layers and writing the replica's record.</summary>
     public TimeSpan Record { get; private set; }
@@ -37,15 +47,17 @@ internal sealed class Recovery
     public void Loaded() => Load += Lap();
 
     /// <summary>All stages follow: the recovery has ended.</summary>
-    public void Attached(ReplicaKey replica)
+    /// <param name="epoch">The epoch that they follow.</param>
+    public void Attached(long epoch)
     {
         Attach += Lap();
         Measure("record", Record);
         Measure("load", Load);
         Measure("attach", Attach);
         Measure("total", Total);
+        LogRecovered(_replica, epoch, Total.TotalMilliseconds, Record.TotalMilliseconds, Load.TotalMilliseconds, Attach.TotalMilliseconds);
 
-        void Measure(string part, TimeSpan elapsed) => s_duration.Record(elapsed.TotalSeconds, ClusterTelemetry.Tags(replica, ("part", part)));
+        void Measure(string part, TimeSpan elapsed) => s_duration.Record(elapsed.TotalSeconds, ClusterTelemetry.Tags(_replica, ("part", part)));
     }
 
     private TimeSpan Lap()
@@ -55,4 +67,7 @@ internal sealed class Recovery
         _last = now;
         return lap;
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Replica}: serves again, in epoch {Epoch}, after {Total:F0} ms: record {Record:F0} ms, load {Load:F0} ms, attach {Attach:F0} ms")]
+    private partial void LogRecovered(ReplicaKey replica, long epoch, double total, double record, double load, double attach);
 }

@@ -1,0 +1,27 @@
+using DistributedGpt.Engine;
+
+namespace DistributedGpt.Cluster;
+
+/// <summary>The silos that live, as membership has them, and what each offers.</summary>
+internal sealed class LivingSilos(IClusterMembershipService membership, SiloAgents agents)
+{
+    /// <summary>Every change of membership from now on.</summary>
+    public IAsyncEnumerable<ClusterMembershipSnapshot> Changes => membership.MembershipUpdates;
+
+    /// <summary>Reads membership anew. A silo that was evicted meanwhile ends its process here.</summary>
+    public ValueTask RefreshAsync() => membership.Refresh();
+
+    /// <summary>Whether a silo is no longer a member.</summary>
+    public bool IsLost(SiloAddress silo) => membership.CurrentSnapshot.GetSiloStatus(silo) != SiloStatus.Active;
+
+    /// <summary>The stages of a replica whose silos are lost.</summary>
+    public PlanStage[] LostStages(ReplicaRecord record) => Array.FindAll(record.Plan.Stages, stage => IsLost(record.SiloOf(stage)));
+
+    /// <summary>What every living silo offers; one that does not answer keeps what it has and offers nothing.</summary>
+    public async Task<SiloOffer[]> GetOffersAsync()
+    {
+        ClusterMember[] members = [.. membership.CurrentSnapshot.Members.Values.Where(member => member.Status == SiloStatus.Active).OrderBy(member => member.SiloAddress)];
+        return await Task.WhenAll(members.Select(async member =>
+            new SiloOffer(member.SiloAddress, member.Name, await agents.FindCapacityAsync(member.SiloAddress) ?? SiloCapacity.None)));
+    }
+}

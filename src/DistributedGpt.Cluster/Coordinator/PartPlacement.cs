@@ -1,0 +1,57 @@
+using DistributedGpt.Engine;
+using Orleans.Runtime.Placement;
+
+namespace DistributedGpt.Cluster;
+
+/// <summary>Brings the parts of a replica onto the silos of its plan, through the grains that own them, and takes them away again.</summary>
+internal sealed class PartPlacement(IGrainFactory grains, SiloAgents agents, LivingSilos silos)
+{
+    private static readonly TimeSpan MovePause = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>Loads, or adopts, every part of the plan: the silos beside each other, the parts of a silo one after the other.</summary>
+    /// <returns>Null, or why a part cannot be loaded.</returns>
+    public async Task<string?> LoadAsync(ReplicaKey replica, ReplicaRecord record, CancellationToken cancellationToken)
+    {
+        string?[] errors = await Task.WhenAll(record.Plan.Stages.GroupBy(record.SiloOf).Select(silo => LoadSiloAsync(silo.Key, silo)));
+        return Array.Find(errors, error => error is not null);
+
+        async Task<string?> LoadSiloAsync(SiloAddress silo, IEnumerable<PlanStage> stages)
+        {
+            var request = new LoadRequest(silo, record);
+            foreach (PartKey part in stages.SelectMany(stage => PartKey.OfStage(replica, stage)))
+            {
+                if (await LoadAsync(part, request, cancellationToken) is { } error) return error;
+            }
+
+            return null;
+        }
+    }
+
+    /// <summary>Bytes of the replica that are loaded, on all silos of its plan.</summary>
+    public async Task<long> GetLoadedBytesAsync(ReplicaKey replica, ReplicaRecord record) =>
+        (await Task.WhenAll(Living(record).Select(silo => agents[silo].GetLoadedBytes(replica)))).Sum();
+
+    /// <summary>Drops everything of the replica on all silos of its plan.</summary>
+    public Task ReleaseAsync(ReplicaKey replica, ReplicaRecord record) => Task.WhenAll(Living(record).Select(silo => agents[silo].Release(replica)));
+
+    private IEnumerable<SiloAddress> Living(ReplicaRecord record) => record.Silos.Where(silo => !silos.IsLost(silo));
+
+    private async Task<string?> LoadAsync(PartKey part, LoadRequest request, CancellationToken cancellationToken)
+    {
+        IPartGrain grain = part.Kind switch
+        {
+            PartKind.Embedding => grains.GetGrain<IEmbeddingGrain>(part.GrainKey),
+            PartKind.Head => grains.GetGrain<IHeadGrain>(part.GrainKey),
+            _ => grains.GetGrain<ILayerGrain>(part.GrainKey),
+        };
+        while (true)
+        {
+            RequestContext.Set(IPlacementDirector.PlacementHintKey, request.Silo);
+            Task<LoadReply> load = grain.Load(request);
+            RequestContext.Remove(IPlacementDirector.PlacementHintKey);
+            LoadReply reply = await load;
+            if (!reply.Moved) return reply.Error;
+            await Task.Delay(MovePause, cancellationToken);
+        }
+    }
+}
