@@ -26,6 +26,12 @@ internal static class SiloCommand
                 $"{Values.OwnAddress} takes this machine's own on the way to Redis. Default: 127.0.0.1.",
             CustomParser = Values.AddressOrOwn,
         };
+        var listen = new Option<IPAddress>("--listen")
+        {
+            HelpName = "ADDRESS",
+            Description = "Where it listens, if something between leads there from the address under which others reach it, on the same ports. Default: that address.",
+            CustomParser = Values.Address,
+        };
         var port = new Option<int?>("--silo-port") { HelpName = "N", Description = "The port for other silos. Default: any free one.", CustomParser = Values.IntegerIn(0, 65535) };
         var gatewayPort = new Option<int?>("--client-port") { HelpName = "N", Description = "The port for gateways and clients. Default: any free one.", CustomParser = Values.IntegerIn(0, 65535) };
         var healthPort = new Option<int?>("--health-port") { HelpName = "N", Description = "The port of /health/live and /health/ready. Default: none.", CustomParser = Values.IntegerIn(0, 65535) };
@@ -42,7 +48,7 @@ internal static class SiloCommand
         };
         var command = new Command("silo", "Hold layers and compute, as a member of a cluster.")
         {
-            cluster, name, address, port, gatewayPort, healthPort, memory, device, threads, weightType, times,
+            cluster, name, address, listen, port, gatewayPort, healthPort, memory, device, threads, weightType, times,
         };
         command.Add(BuildDrain(logLevel));
         command.SetAction(result => RunAsync(
@@ -50,6 +56,7 @@ internal static class SiloCommand
             {
                 Cluster = result.GetRequiredValue(cluster),
                 Name = result.GetValue(name) ?? Environment.MachineName,
+                ListenAddress = result.GetValue(listen),
                 Port = result.GetValue(port) ?? 0,
                 GatewayPort = result.GetValue(gatewayPort) ?? 0,
                 Memory = result.GetValue(memory),
@@ -83,7 +90,7 @@ internal static class SiloCommand
         else if (address is not null) options = options with { Address = IPAddress.Parse(address) };
         using IDisposable? telemetry = TelemetryExport.Start("dgpt-silo", options.Name);
         await using ClusterSilo silo = await ClusterSilo.StartAsync(options, signals.Requested);
-        await using SiloHealthServer? health = healthPort is { } port ? await SiloHealthServer.StartAsync(silo, options.Address, port) : null;
+        await using SiloHealthServer? health = healthPort is { } port ? await SiloHealthServer.StartAsync(silo, options.ListenAddress ?? options.Address, port) : null;
         Console.Error.WriteLine($"silo {options.Name} in cluster {options.Cluster} at {silo.Address.Endpoint}, {Report.Bytes(silo.MemoryLimit)} on {options.Device}; Ctrl-C ends");
         await signals.WaitAsync();
     });

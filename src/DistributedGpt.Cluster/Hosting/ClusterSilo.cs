@@ -1,3 +1,4 @@
+using System.Net;
 using DistributedGpt.Client;
 using DistributedGpt.Transformer;
 using Microsoft.Extensions.DependencyInjection;
@@ -80,10 +81,15 @@ public sealed class ClusterSilo : IAsyncDisposable
         silo.Configure<SiloConnectionOptions>(connection => connection.ConfigureSiloOutboundConnection(builder => builder.Use(connections.Watch)));
         silo.Configure<SiloOptions>(named => named.SiloName = options.Name);
         silo.Configure<ClusterOptions>(options.Cluster.Apply);
-        silo.ConfigureEndpoints(
-            options.Address,
-            options.Port == 0 ? FreePort.Find(options.Address) : options.Port,
-            options.GatewayPort == 0 ? FreePort.Find(options.Address) : options.GatewayPort);
+        silo.Configure<EndpointOptions>(endpoints =>
+        {
+            IPAddress listen = options.ListenAddress ?? options.Address;
+            endpoints.AdvertisedIPAddress = options.Address;
+            endpoints.SiloPort = options.Port == 0 ? FreePort.Find(listen) : options.Port;
+            endpoints.GatewayPort = options.GatewayPort == 0 ? FreePort.Find(listen) : options.GatewayPort;
+            endpoints.SiloListeningEndpoint = new IPEndPoint(listen, endpoints.SiloPort);
+            endpoints.GatewayListeningEndpoint = new IPEndPoint(listen, endpoints.GatewayPort);
+        });
         silo.UseRedisClustering(redis => redis.ConfigurationOptions = options.Cluster.ToRedisOptions());
         silo.Configure<ClusterMembershipOptions>(membership =>
         {

@@ -15,8 +15,11 @@ public sealed record ClusterSiloOptions
     /// <summary>Its name, unique in the cluster; under it, it gets its layers back after a restart.</summary>
     public required string Name { get; init; }
 
-    /// <summary>The address at which it listens and under which the others know it. What it says there is not encrypted.</summary>
+    /// <summary>The address under which the others know it. What it says there is not encrypted.</summary>
     public IPAddress Address { get; init; } = IPAddress.Loopback;
+
+    /// <summary>The address at which it listens, where something in between leads there from <see cref="Address"/>; null: the same.</summary>
+    public IPAddress? ListenAddress { get; init; }
 
     /// <summary>The port for other silos; 0: any free one.</summary>
     public int Port { get; init; }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using DistributedGpt.Transformer;
 
@@ -47,6 +48,9 @@ public sealed class Frame
         x.CopyTo(MemoryMarshal.Cast<byte, float>(frame.Bytes));
         return frame;
     }
+
+    /// <summary>XxHash3 of the rows, with their number and width as its seed.</summary>
+    internal ulong ComputeChecksum() => XxHash3.HashToUInt64(Bytes, ((long)Rows << 32) | (uint)Hidden);
 
     /// <summary>Copies the rows into <paramref name="x"/> and, if the frame was received, releases it.</summary>
     public void MoveTo(IHiddenStates x)

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json;
 using DistributedGpt.Tests;
 
@@ -9,6 +10,7 @@ internal sealed class TestCluster : IAsyncDisposable
     public const string Model = "shakespeare";
 
     private readonly Dictionary<string, DgptProcess> _silos = [];
+    private readonly Dictionary<string, SiloProxy> _proxies = [];
     private IReadOnlyDictionary<string, string> _environment = new Dictionary<string, string>();
     private DgptProcess? _gateway;
 
@@ -27,14 +29,23 @@ internal sealed class TestCluster : IAsyncDisposable
     public static Task<TestCluster> StartAsync(params string[] silos) => StartAsync(new Dictionary<string, string>(), silos);
 
     /// <summary>The same with these variables in the environment of silos and gateway.</summary>
-    public static async Task<TestCluster> StartAsync(IReadOnlyDictionary<string, string> environment, params string[] silos)
+    public static Task<TestCluster> StartAsync(IReadOnlyDictionary<string, string> environment, params string[] silos) => StartAsync(new TestCluster { _environment = environment }, silos);
+
+    /// <summary>The same with a proxy before each silo.</summary>
+    public static Task<TestCluster> StartBehindProxiesAsync(IReadOnlyDictionary<string, string> environment, params string[] silos)
     {
         var cluster = new TestCluster { _environment = environment };
+        foreach (string silo in silos) cluster._proxies[silo] = new SiloProxy(IPAddress.Parse("127.0.0.2"), IPAddress.Loopback);
+        return StartAsync(cluster, silos);
+    }
+
+    private static async Task<TestCluster> StartAsync(TestCluster cluster, string[] silos)
+    {
         try
         {
             await Task.WhenAll(silos.Select(cluster.StartSiloAsync));
             await DgptProcess.RunAsync("model", "load", ModelFolder, "--cluster", cluster.Address);
-            cluster._gateway = DgptProcess.Start(environment, "gateway", "--cluster", cluster.Address, "--port", "0");
+            cluster._gateway = DgptProcess.Start(cluster._environment, "gateway", "--cluster", cluster.Address, "--port", "0");
             string line = await cluster._gateway.LineAsync(line => line.StartsWith("serving ", StringComparison.Ordinal));
             cluster.Http.BaseAddress = new Uri(line.Split(' ').Single(word => word.StartsWith("http", StringComparison.Ordinal)).TrimEnd(';') + "/");
             return cluster;
@@ -49,13 +60,18 @@ internal sealed class TestCluster : IAsyncDisposable
     /// <summary>Starts a silo and waits until it has joined.</summary>
     public async Task StartSiloAsync(string name)
     {
-        DgptProcess silo = DgptProcess.Start(_environment, "silo", "--name", name, "--cluster", Address, "--memory", "1GiB", "--threads", "1", "--layer-ms", "1:1", "--log-level", "warning");
+        IEnumerable<string> proxied = _proxies.TryGetValue(name, out SiloProxy? proxy) ? proxy.Arguments : [];
+        DgptProcess silo = DgptProcess.Start(
+            _environment, ["silo", "--name", name, "--cluster", Address, "--memory", "1GiB", "--threads", "1", "--layer-ms", "1:1", "--log-level", "warning", .. proxied]);
         lock (_silos) _silos[name] = silo;
         await silo.LineAsync(line => line.StartsWith($"silo {name} ", StringComparison.Ordinal));
     }
 
     /// <summary>The silo's process.</summary>
     public DgptProcess Silo(string name) => _silos[name];
+
+    /// <summary>What stands before the silo.</summary>
+    public SiloProxy Proxy(string name) => _proxies[name];
 
     /// <summary>The cluster's state, as <c>dgpt status --json</c> tells it.</summary>
     public async Task<JsonElement> StatusAsync() =>
@@ -72,6 +88,7 @@ internal sealed class TestCluster : IAsyncDisposable
         Http.Dispose();
         if (_gateway is not null) await _gateway.DisposeAsync();
         foreach (DgptProcess silo in _silos.Values) await silo.DisposeAsync();
+        foreach (SiloProxy proxy in _proxies.Values) await proxy.DisposeAsync();
         await Redis.DisposeAsync();
     }
 }
