@@ -14,11 +14,10 @@ internal sealed class Gpt2Module : IDisposable
 
     private readonly TrainingOptions _options;
     private readonly Dictionary<string, Tensor> _parameters = [];
-    private readonly Generator? _generator;
+    private readonly DropoutMasks _masks;
 
     // A number that is made for a call may be collected while the call runs: TorchSharp does not keep it alive.
     private readonly Scalar _scoreFactor;
-    private readonly Scalar _keptFactor;
     private readonly Scalar _unseen = float.NegativeInfinity;
 
     /// <summary>Makes a module over <paramref name="values"/>, which stay the caller's.</summary>
@@ -26,9 +25,7 @@ internal sealed class Gpt2Module : IDisposable
     {
         _options = options;
         _scoreFactor = 1 / Math.Sqrt((double)options.Hidden / options.Heads);
-        _keptFactor = 1 / (1 - options.Dropout);
-        // Threads must not share libtorch's generator; a GPU has one thread, and TorchSharp makes no other generator for it.
-        _generator = values.device.type == DeviceType.CPU ? new(0, CPU) : null;
+        _masks = new(options.Dropout, values.device);
         Gradients = zeros_like(values).DetachFromDisposeScope();
         foreach (Gpt2Parameters.Entry entry in parameters.Entries)
         {
@@ -43,11 +40,7 @@ internal sealed class Gpt2Module : IDisposable
     public Tensor Gradients { get; }
 
     /// <summary>Starts the sequence of dropout masks that <paramref name="seed"/> names.</summary>
-    public void SeedDropout(ulong seed)
-    {
-        if (_generator is null) cuda.manual_seed((long)seed);
-        else _generator.manual_seed((long)seed);
-    }
+    public void SeedDropout(ulong seed) => _masks.Seed(seed);
 
     /// <summary>The logits <c>[batch, length, vocabulary]</c> after each token of <paramref name="tokens"/> <c>[batch, length]</c>.</summary>
     public Tensor Forward(Tensor tokens, bool training)
@@ -71,7 +64,6 @@ internal sealed class Gpt2Module : IDisposable
     {
         foreach (Tensor leaf in _parameters.Values) leaf.Dispose();
         Gradients.Dispose();
-        _generator?.Dispose();
     }
 
     private Tensor Attention(Tensor x, string prefix, bool training)
@@ -100,7 +92,10 @@ internal sealed class Gpt2Module : IDisposable
     private Tensor Linear(Tensor x, string name)
     {
         Tensor weight = _parameters[name + ".weight"];
-        Tensor rows = addmm(_parameters[name + ".bias"], x.reshape(-1, weight.shape[0]), weight, 1, 1);
+        Tensor bias = _parameters[name + ".bias"], rows = x.reshape(-1, weight.shape[0]);
+        rows = _options.BFloat16Products
+            ? rows.to(ScalarType.BFloat16).matmul(weight.to(ScalarType.BFloat16)).to(ScalarType.Float32) + bias
+            : addmm(bias, rows, weight, 1, 1);
         return rows.view(x.shape[0], x.shape[1], weight.shape[1]);
     }
 
@@ -110,7 +105,6 @@ internal sealed class Gpt2Module : IDisposable
     private Tensor Dropout(Tensor x, bool training)
     {
         if (!training || _options.Dropout == 0) return x;
-        Tensor mask = empty(x.shape, device: x.device).bernoulli_(1 - _options.Dropout, _generator).mul_(_keptFactor);
-        return x * mask;
+        return x * _masks.Next(x.shape);
     }
 }

@@ -47,6 +47,12 @@ public sealed record TrainingOptions
     /// </summary>
     public double MergeDropout { get; init; }
 
+    /// <summary>
+    /// Multiply in bfloat16 with sums in float32, forward and backward; parameters and all else stay float32. Faster where the
+    /// processor has such instructions (AVX512-BF16, tensor cores), much slower where it has not.
+    /// </summary>
+    public bool BFloat16Products { get; init; }
+
     /// <summary>Steps between two evaluations, each of which may write the model.</summary>
     public int EvaluationInterval { get; init; } = 100;
 

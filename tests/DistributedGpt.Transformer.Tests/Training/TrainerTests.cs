@@ -61,6 +61,16 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
+    public void Run_BFloat16Products_LearnsAlmostTheSame()
+    {
+        double exact = new Trainer(s_options with { Dropout = 0 }, _folder.FullName).Run(s_text, cancellation: TestContext.Current.CancellationToken).SelectionLoss;
+        double rounded = new Trainer(s_options with { Dropout = 0, BFloat16Products = true }, _folder.FullName).Run(s_text, cancellation: TestContext.Current.CancellationToken).SelectionLoss;
+
+        Assert.NotEqual(exact, rounded);
+        Assert.Equal(exact, rounded, 0.01);
+    }
+
+    [Fact]
     public void Run_SameSeed_WritesTheSameModel()
     {
         byte[] first = Train("first", s_options), second = Train("second", s_options), other = Train("other", s_options with { Seed = 2 });
