@@ -13,7 +13,7 @@ namespace DistributedGpt.Benchmarks;
 internal static class BenchmarkCommand
 {
     private const int DefaultRounds = 5;
-    private static readonly int[] Requests = [1, 8];
+    private static readonly Workload[] Workloads = [new(1), new(8)];
 
     private static readonly ClusterOptions Cluster = new();
 
@@ -37,11 +37,11 @@ internal static class BenchmarkCommand
     public static async Task<int> RunAsync(string[] args)
     {
         var root = new RootCommand(
-            $"Measures the prefill of {ServingLoop.PromptTokens} tokens and decoding behind them, for {string.Join(" request and for ", Requests)} requests at once: " +
+            $"Measures the prefill of {Workloads[0].PromptTokens} tokens and decoding behind them, for {string.Join(" request and for ", Workloads.Select(work => work.Requests))} requests at once: " +
             "in a plain loop over the kernels, compared with what the machine's memory and multiply-add units can do, and through the cluster, " +
             "compared with the plain loop. A round measures all of it in turn; every figure is the median over the rounds.")
         {
-            Shape, Rounds, Json,
+            Shape, Rounds, Json, ProcessesCommand.Build(),
         };
         Cluster.AddTo(root);
         root.SetAction(RunAsync);
@@ -78,7 +78,7 @@ internal static class BenchmarkCommand
     private static async Task<BenchmarkReport> MeasureAsync(EmbeddedClusterOptions options, int count, CancellationToken cancellation)
     {
         using ModelFolder folder = ModelFolder.Open(options.ModelPath);
-        ServingLoop.ThrowIfTooShort(folder);
+        ServingLoop.ThrowIfTooShort(folder, Workloads[0]);
         await using EmbeddedCluster cluster = await EmbeddedClusterStart.RunAsync(options, cancellation);
         string name = (await cluster.Client.ListModelsAsync(cancellation)).Single().Name;
         var plain = new PlainLoop(cluster, folder.Config, name);
@@ -90,12 +90,12 @@ internal static class BenchmarkCommand
         {
             line.Show(round == 0 ? "warming up" : $"round {round} of {count}");
             var measured = new BenchmarkRound(MachineSpeed.Measure(options.Threads!.Value));
-            foreach (int requests in Requests)
+            foreach (Workload work in Workloads)
             {
                 // Taking turns in going first: what drifts within a round favours neither.
-                LoopSpeed? first = round % 2 == 0 ? await plain.RunAsync(requests, round, cancellation) : null;
-                LoopSpeed second = await served.RunAsync(requests, round, cancellation);
-                measured.Add(requests, first ?? await plain.RunAsync(requests, round, cancellation), second);
+                LoopSpeed? first = round % 2 == 0 ? await plain.RunAsync(work, round, cancellation) : null;
+                LoopSpeed second = await served.RunAsync(work, round, cancellation);
+                measured.Add(work.Requests, first ?? await plain.RunAsync(work, round, cancellation), second);
             }
 
             if (round > 0) rounds.Add(measured);

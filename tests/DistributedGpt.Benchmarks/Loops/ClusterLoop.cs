@@ -8,15 +8,15 @@ namespace DistributedGpt.Benchmarks;
 internal sealed class ClusterLoop(IServedModel model) : ServingLoop
 {
     /// <inheritdoc/>
-    public override async Task<LoopSpeed> RunAsync(int requests, int round, CancellationToken cancellation)
+    public override async Task<LoopSpeed> RunAsync(Workload work, int round, CancellationToken cancellation)
     {
-        GenerateRequest[] all = [.. Enumerable.Range(0, requests).Select(request => new GenerateRequest
+        GenerateRequest[] all = [.. Enumerable.Range(0, work.Requests).Select(request => new GenerateRequest
         {
             Id = Guid.NewGuid(),
-            PromptIds = Prompt(request, round, model.Info.VocabularySize),
-            MaxTokens = GeneratedTokens,
+            PromptIds = work.Prompt(request, round, model.Info.VocabularySize),
+            MaxTokens = work.GeneratedTokens,
             Sampling = new SamplingOptions { IgnoreEos = true },
-            CacheSalt = $"{requests} {round}",
+            CacheSalt = $"{work} {round}",
         })];
         long begin = Stopwatch.GetTimestamp();
         long[][] arrivals = await Task.WhenAll(all.Select(request => GenerateAsync(request, cancellation)));
@@ -26,7 +26,7 @@ internal sealed class ClusterLoop(IServedModel model) : ServingLoop
         long firstEnded = arrivals.Min(times => times[^1]);
         int decoded = arrivals.Sum(times => times.Count(time => time > allBegun && time <= firstEnded));
         return new LoopSpeed(
-            requests * PromptTokens / Stopwatch.GetElapsedTime(begin, allBegun).TotalSeconds,
+            work.Requests * work.PromptTokens / Stopwatch.GetElapsedTime(begin, allBegun).TotalSeconds,
             decoded / Stopwatch.GetElapsedTime(allBegun, firstEnded).TotalSeconds);
     }
 

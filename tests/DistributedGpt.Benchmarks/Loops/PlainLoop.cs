@@ -13,9 +13,8 @@ namespace DistributedGpt.Benchmarks;
 /// </summary>
 internal sealed class PlainLoop(EmbeddedCluster cluster, ModelConfig config, string model) : ServingLoop
 {
-    // As many prompts per step as the cluster's token budget admits.
-    private const int PromptsPerStep = 512 / PromptTokens;
-    private const int BlocksPerSequence = (PromptTokens + GeneratedTokens + StepBatch.BlockSize - 1) / StepBatch.BlockSize;
+    // The cluster's token budget where nothing crosses a border.
+    private const int TokensPerStep = 512;
 
     private readonly IComputeBackend _backend = cluster.Silos[0].GetRequiredService<ComputeDevice>().Backend;
     private readonly IEmbeddingRuntime _embedding = Part<IEmbeddingRuntime>(cluster, model, PartKind.Embedding, 0);
@@ -25,18 +24,19 @@ internal sealed class PlainLoop(EmbeddedCluster cluster, ModelConfig config, str
     private readonly IHeadRuntime _head = Part<IHeadRuntime>(cluster, model, PartKind.Head, 0);
 
     /// <inheritdoc/>
-    public override Task<LoopSpeed> RunAsync(int requests, int round, CancellationToken cancellation)
+    public override Task<LoopSpeed> RunAsync(Workload work, int round, CancellationToken cancellation)
     {
-        int[][] ids = [.. Enumerable.Range(0, requests).Select(request => Prompt(request, round, config.VocabularySize))];
+        int requests = work.Requests, blocks = (work.Positions + StepBatch.BlockSize - 1) / StepBatch.BlockSize;
+        int[][] ids = [.. Enumerable.Range(0, requests).Select(request => work.Prompt(request, round, config.VocabularySize))];
         long begin = Stopwatch.GetTimestamp();
-        ids = [.. Enumerable.Range(0, requests).Chunk(PromptsPerStep).SelectMany(some => Step(some, ids, 0, cancellation))];
+        ids = [.. Enumerable.Range(0, requests).Chunk(TokensPerStep / work.PromptTokens).SelectMany(some => Step(some, ids, 0, blocks, cancellation))];
         double prefill = Stopwatch.GetElapsedTime(begin).TotalSeconds;
 
         begin = Stopwatch.GetTimestamp();
         int[] all = [.. Enumerable.Range(0, requests)];
-        for (int i = 0; i < GeneratedTokens - 1; i++) ids = Step(all, ids, PromptTokens + i, cancellation);
+        for (int i = 0; i < work.GeneratedTokens - 1; i++) ids = Step(all, ids, work.PromptTokens + i, blocks, cancellation);
         double decode = Stopwatch.GetElapsedTime(begin).TotalSeconds;
-        return Task.FromResult(new LoopSpeed(requests * PromptTokens / prefill, requests * (GeneratedTokens - 1) / decode));
+        return Task.FromResult(new LoopSpeed(requests * work.PromptTokens / prefill, requests * (work.GeneratedTokens - 1) / decode));
     }
 
     private static T Part<T>(EmbeddedCluster cluster, string model, PartKind kind, int layer)
@@ -46,7 +46,7 @@ internal sealed class PlainLoop(EmbeddedCluster cluster, ModelConfig config, str
     }
 
     // Computes the rows `ids` of some sequences from `position` on and gives the next id of each.
-    private int[][] Step(int[] sequences, int[][] ids, int position, CancellationToken cancellation)
+    private int[][] Step(int[] sequences, int[][] ids, int position, int blocks, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
         var step = new StepBatch
@@ -58,7 +58,7 @@ internal sealed class PlainLoop(EmbeddedCluster cluster, ModelConfig config, str
                 Id = new SequenceId(Guid.Empty, sequence),
                 TokenIds = ids[sequence],
                 FirstPosition = position,
-                BlockTable = [.. Enumerable.Range(sequence * BlocksPerSequence, BlocksPerSequence)],
+                BlockTable = [.. Enumerable.Range(sequence * blocks, blocks)],
                 Sampling = new SamplingOptions(),
             })],
         };

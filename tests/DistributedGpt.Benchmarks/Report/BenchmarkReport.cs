@@ -51,8 +51,8 @@ internal sealed partial record BenchmarkReport
             Threads = options.Threads!.Value,
             Silos = options.Silos,
             Rounds = rounds.Count,
-            MemoryRead = Median(round => round.Machine.MemoryRead),
-            FloatPeak = Median(round => round.Machine.FloatPeak),
+            MemoryRead = Middle(round => round.Machine.MemoryRead),
+            FloatPeak = Middle(round => round.Machine.FloatPeak),
             Speeds = [.. rounds[0].Speeds.Keys.SelectMany(requests => new[]
             {
                 Row("prefill", requests, speed => speed.Prefill, round => flopsPerToken / round.Machine.FloatPeak),
@@ -60,19 +60,15 @@ internal sealed partial record BenchmarkReport
             })],
         };
 
-        double Median(Func<BenchmarkRound, double> figure)
-        {
-            double[] values = [.. rounds.Select(figure).Order()];
-            return (values[values.Length / 2] + values[(values.Length - 1) / 2]) / 2;
-        }
+        double Middle(Func<BenchmarkRound, double> figure) => Median.Of(rounds.Select(figure));
 
         SpeedRow Row(string phase, int requests, Func<LoopSpeed, double> speed, Func<BenchmarkRound, double> machineSecondsPerToken)
         {
             double Plain(BenchmarkRound round) => speed(round.Speeds[requests].Plain);
             double Served(BenchmarkRound round) => speed(round.Speeds[requests].Cluster);
             return new SpeedRow(
-                phase, requests, Median(Plain), Median(round => Plain(round) * machineSecondsPerToken(round)), Median(Served),
-                Median(round => Plain(round) / Served(round) - 1));
+                phase, requests, Middle(Plain), Middle(round => Plain(round) * machineSecondsPerToken(round)), Middle(Served),
+                Middle(round => Plain(round) / Served(round) - 1));
         }
     }
 
