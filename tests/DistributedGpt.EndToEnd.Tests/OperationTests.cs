@@ -97,8 +97,9 @@ public sealed class OperationTests
     [InlineData("silo --name A", "Option '--cluster' is required.")]
     [InlineData("silo --name A --cluster http://x", "--cluster: expected redis://[user[:password]@]host[:port][/name] or rediss:// for TLS, found 'http://x'")]
     [InlineData("silo --name A --cluster redis://127.0.0.1:1/x --memory lots", "--memory: expected a size such as 8GiB or 512MiB, found 'lots'")]
-    [InlineData("status --cluster redis://127.0.0.1:1/x", "redis://127.0.0.1:1/x: Redis cannot be used: ")]
-    [InlineData("gateway --cluster redis://127.0.0.1:1/x --port 0", "redis://127.0.0.1:1/x: Redis cannot be used: ")]
+    [InlineData("status --cluster redis://127.0.0.1/x?y", "--cluster: expected nothing behind the cluster's name, found '?y'")]
+    [InlineData("status --cluster redis://127.0.0.1:1/x", "redis://127.0.0.1:1/x: Redis cannot be used: nothing answers there")]
+    [InlineData("gateway --cluster redis://127.0.0.1:1/x --port 0", "redis://127.0.0.1:1/x: Redis cannot be used: nothing answers there")]
     public async Task BadInput_IsOneLineOfError(string command, string expected)
     {
         await using DgptProcess process = DgptProcess.Start(command.Split(' '));
@@ -108,6 +109,20 @@ public sealed class OperationTests
         Assert.Equal((1, ""), (exitCode, output));
         Assert.StartsWith("error: " + expected, process.Error);
         Assert.Single(process.Error.TrimEnd('\n').Split('\n'));
+    }
+
+    [Theory]
+    [InlineData("redis", "", "it refuses the user or the password")]
+    [InlineData("redis", ":wrong@", "it refuses the user or the password")]
+    [InlineData("rediss", ":secret@", "it speaks no TLS, has no trusted certificate, or refuses the user or the password")]
+    public async Task BadInput_RedisThatRefuses_IsToldFromOneThatIsNotThere(string scheme, string user, string expected)
+    {
+        await using var redis = new RedisServer("--requirepass", "secret");
+        string address = redis.Address("x");
+        await using DgptProcess process = DgptProcess.Start("status", "--cluster", address.Replace("redis://", $"{scheme}://{user}", StringComparison.Ordinal));
+
+        Assert.Equal(1, (await process.EndAsync()).ExitCode);
+        Assert.Equal($"error: {scheme}{address["redis".Length..]}: Redis cannot be used: {expected}\n", process.Error);
     }
 
     [Fact]

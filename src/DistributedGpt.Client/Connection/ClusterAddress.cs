@@ -38,6 +38,7 @@ public sealed class ClusterAddress
     {
         if (!Uri.TryCreate(text, UriKind.Absolute, out Uri? uri) || uri.Scheme is not ("redis" or "rediss") || uri.Host.Length == 0)
             throw new FormatException($"expected redis://[user[:password]@]host[:port][/name] or rediss:// for TLS, found '{text}'");
+        if (uri.Query.Length + uri.Fragment.Length > 0) throw new FormatException($"expected nothing behind the cluster's name, found '{uri.Query}{uri.Fragment}'");
         string name = Uri.UnescapeDataString(uri.AbsolutePath.Trim('/'));
         if (name.Length == 0) name = DefaultName;
         if (!name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'))
@@ -74,7 +75,11 @@ public sealed class ClusterAddress
             await using ConnectionMultiplexer redis = await ConnectionMultiplexer.ConnectAsync(options).WaitAsync(cancellationToken);
             await redis.GetDatabase().PingAsync().WaitAsync(cancellationToken);
         }
-        catch (RedisException e)
+        catch (RedisConnectionException e)
+        {
+            throw new ClusterUnreachableException($"{this}: Redis cannot be used: {Describe(e)}", e);
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException)
         {
             throw new ClusterUnreachableException($"{this}: Redis cannot be used: {e.Message}", e);
         }
@@ -97,6 +102,16 @@ public sealed class ClusterAddress
             throw new ClusterUnreachableException($"{this}: there is no way to Redis: {e.Message}", e);
         }
     }
+
+    /// <summary>In a few words, since the exception's own advise how to write a program.</summary>
+    private string Describe(RedisConnectionException failure) => failure.FailureType switch
+    {
+        ConnectionFailureType.AuthenticationFailure when IsEncrypted => "it speaks no TLS, has no trusted certificate, or refuses the user or the password",
+        ConnectionFailureType.AuthenticationFailure => "it refuses the user or the password",
+        ConnectionFailureType.UnableToConnect or ConnectionFailureType.UnableToResolvePhysicalConnection => "nothing answers there",
+        ConnectionFailureType.ResponseIntegrityFailure or ConnectionFailureType.ProtocolFailure => "what answers there is no Redis server",
+        ConnectionFailureType type => $"{type}",
+    };
 
     /// <summary>The address without the password.</summary>
     public override string ToString() => $"{_uri.Scheme}://{Endpoint}/{Name}";

@@ -9,10 +9,12 @@ internal sealed class RedisServer : IAsyncDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory();
     private readonly int _port;
+    private readonly string[] _options;
     private Process _process;
 
-    public RedisServer()
+    public RedisServer(params string[] options)
     {
+        _options = options;
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         _port = ((IPEndPoint)listener.LocalEndpoint).Port;
@@ -41,7 +43,7 @@ internal sealed class RedisServer : IAsyncDisposable
 
     private Process Start() => Process.Start(new ProcessStartInfo(
         "redis-server",
-        ["--port", _port.ToString(), "--bind", "127.0.0.1", "--dir", _folder.FullName, "--save", "", "--appendonly", "yes", "--appendfsync", "always"])
+        ["--port", _port.ToString(), "--bind", "127.0.0.1", "--dir", _folder.FullName, "--save", "", "--appendonly", "yes", "--appendfsync", "always", .. _options])
     {
         RedirectStandardOutput = true,
     })!;
