@@ -41,13 +41,19 @@ public sealed class ClusterSilo : IAsyncDisposable
     public static async Task<ClusterSilo> StartAsync(ClusterSiloOptions options, CancellationToken cancellationToken = default)
     {
         await options.Cluster.CheckAsync(cancellationToken);
+
+        // Loading and reading fingerprints occupy threads of the pool for long, and pings must not wait until it grows.
+        ThreadPool.GetMinThreads(out int workers, out int completions);
+        ThreadPool.SetMinThreads(Math.Max(workers, (2 * Environment.ProcessorCount) + 2), completions);
         var device = new ComputeDevice(ComputeBackends.Create(options.Device, options.Threads, options.WeightType), new ComputeLane(options.Device));
         device = device with { SampleTimes = options.SampleTimes ?? await device.Lane.RunAsync(() => LayerTimer.Measure(device.Backend)) };
         long memory = options.Memory ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 10 * 9;
         HostApplicationBuilder builder = OwnedHost.CreateBuilder(options.LogLevel);
         builder.UseOrleans(silo => Configure(silo, options, device, new SiloStoreOptions(memory, options.WeightType)));
         builder.Services.AddHostedService<CatalogWatch>();
+        builder.Services.AddSingleton<DeathDeclaration>();
         builder.Services.AddHostedService<PeerWatch>();
+        builder.Services.AddHostedService<PeerPings>();
         builder.Services.AddHostedService<DrainOnStop>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.DrainTimeout);
         IHost host = builder.Build();

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Hosting;
@@ -8,24 +7,15 @@ using Microsoft.Extensions.Logging;
 namespace DistributedGpt.Cluster;
 
 /// <summary>
-/// Declares a killed peer dead within milliseconds, where membership's probes take seconds. While membership lists a silo, the
-/// grains of its layers cannot be activated elsewhere, so a lost silo is first killed in membership and then replaced.
-/// <para>
-/// Roles: runs on every silo, watches the connections that lead from it to the others. Proof of death is a connection that closed
-/// and a reconnect that is refused: nobody listens there any more. Everything else (silence, an unreachable host, a paused process)
-/// is only suspicion and is left to membership, which asks other silos.
-/// </para>
-/// <para>
-/// Crash case: a request to kill is dropped when it loses a race for the membership table, so it is made again until the silo is
-/// dead there; several watchers may do so at once. Without Redis nobody can be declared dead, and it goes on asking.
-/// </para>
+/// Declares a killed peer dead within milliseconds, where membership's probes take seconds: it watches the connections that lead from
+/// this silo to the others. Proof of death is a connection that closed and a reconnect that is refused: nobody listens there any
+/// more. Everything else (silence, an unreachable host, a paused process) is only suspicion, and a matter of <see cref="PeerPings"/>.
 /// </summary>
-internal sealed partial class PeerWatch(IClusterMembershipService membership, PeerConnections connections, ILogger<PeerWatch> logger) : BackgroundService
+internal sealed partial class PeerWatch(
+    IClusterMembershipService membership, PeerConnections connections, DeathDeclaration death, ILogger<PeerWatch> logger) : BackgroundService
 {
-    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan LastPause = TimeSpan.FromMilliseconds(640);
-    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentDictionary<SiloAddress, bool> _suspects = new();
@@ -49,13 +39,7 @@ internal sealed partial class PeerWatch(IClusterMembershipService membership, Pe
         {
             if (!await IsProvenDeadAsync(silo.Endpoint, cancellationToken)) return;
             LogKilling(silo);
-            while (!IsDead(silo))
-            {
-                // Returns when it is queued, and a write that loses a race is not repeated.
-                _ = membership.TryKill(silo);
-                long asked = Stopwatch.GetTimestamp();
-                while (!IsDead(silo) && Stopwatch.GetElapsedTime(asked) < RetryInterval) await Task.Delay(PollInterval, cancellationToken);
-            }
+            await death.MakeAsync(silo, isJust: () => true, cancellationToken);
         }
         catch (OperationCanceledException)
         {
@@ -78,8 +62,6 @@ internal sealed partial class PeerWatch(IClusterMembershipService membership, Pe
 
         return false;
     }
-
-    private bool IsDead(SiloAddress silo) => membership.CurrentSnapshot.GetSiloStatus(silo) is SiloStatus.Dead or SiloStatus.None;
 
     private static async Task<bool> IsRefusedAsync(IPEndPoint endpoint, CancellationToken cancellationToken)
     {

@@ -8,6 +8,14 @@ namespace DistributedGpt.Cluster;
 /// </summary>
 internal interface ISiloAgent : IGrainService
 {
+    /// <summary>Answers, whatever the compute lane does.</summary>
+    [ResponseTimeout("00:00:01")]
+    Task Ping();
+
+    /// <summary>Whether another silo answers a ping of this one.</summary>
+    [ResponseTimeout("00:00:02")]
+    Task<bool> Reaches(SiloAddress peer);
+
     /// <summary>What the silo offers.</summary>
     Task<SiloCapacity> GetCapacity();
 

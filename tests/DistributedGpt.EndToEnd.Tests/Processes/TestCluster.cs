@@ -67,6 +67,13 @@ internal sealed class TestCluster : IAsyncDisposable
         await silo.LineAsync(line => line.StartsWith($"silo {name} ", StringComparison.Ordinal));
     }
 
+    /// <summary>Supervises a silo: starts it anew once its process has ended.</summary>
+    public async Task RestartOnceItEndsAsync(string name)
+    {
+        await Silo(name).EndAsync();
+        await StartSiloAsync(name);
+    }
+
     /// <summary>The silo's process.</summary>
     public DgptProcess Silo(string name) => _silos[name];
 
@@ -79,6 +86,33 @@ internal sealed class TestCluster : IAsyncDisposable
 
     /// <summary>The state of the model's replica.</summary>
     public async Task<JsonElement> ReplicaAsync() => (await StatusAsync()).GetProperty("models")[0].GetProperty("replicas")[0];
+
+    /// <summary>The silo with the model's head.</summary>
+    public async Task<string> HeadSiloAsync() => (await ReplicaAsync()).GetProperty("stages").EnumerateArray().Last().GetProperty("silo").GetString()!;
+
+    /// <summary>The silo with the model's embedding.</summary>
+    public async Task<string> EmbeddingSiloAsync() => (await ReplicaAsync()).GetProperty("stages")[0].GetProperty("silo").GetString()!;
+
+    /// <summary>The silo where the replica's coordinator is.</summary>
+    public async Task<string> CoordinatorSiloAsync() => (await ReplicaAsync()).GetProperty("coordinator").GetString()!;
+
+    /// <summary>The silos' addresses, each of which belongs to one process alone.</summary>
+    public async Task<string[]> AddressesAsync() => [.. (await StatusAsync()).GetProperty("silos").EnumerateArray().Select(silo => silo.GetProperty("address").GetString()!)];
+
+    /// <summary>Waits until no sequence, no block and no ghost of a silo is left, and every layer is on a silo that lives.</summary>
+    public async Task AssertNothingIsLeftAsync(params string[] living)
+    {
+        JsonElement status = await Waiting.UntilAsync(StatusAsync, status =>
+            status.GetProperty("silos").GetArrayLength() == living.Length
+            && status.GetProperty("models")[0].GetProperty("replicas") is var replicas && replicas.GetArrayLength() == 1
+            && replicas[0].GetProperty("scheduler").GetProperty("blocks_in_use").GetInt32() == 0);
+
+        Assert.Equal(living, status.GetProperty("silos").EnumerateArray().Select(silo => silo.GetProperty("name").GetString()));
+        JsonElement replica = status.GetProperty("models")[0].GetProperty("replicas")[0];
+        Assert.Equal("Running", replica.GetProperty("state").GetString());
+        Assert.Equal(0, replica.GetProperty("scheduler").GetProperty("running").GetInt32());
+        Assert.All(replica.GetProperty("stages").EnumerateArray(), stage => Assert.Contains(stage.GetProperty("silo").GetString(), living));
+    }
 
     /// <summary>What the silos have written, for the message of a test that fails.</summary>
     public string Logs => string.Join('\n', _silos.Select(silo => $"--- {silo.Key}\n{silo.Value.Error}"));

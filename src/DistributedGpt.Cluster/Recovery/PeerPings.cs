@@ -1,0 +1,76 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace DistributedGpt.Cluster;
+
+/// <summary>
+/// Pings every other silo, so that one that hangs, or whose machine has vanished, is declared dead within about two seconds. What is
+/// silent is only suspected (<see cref="Suspicion"/>); it is declared dead if another silo gets no answer from it either and none
+/// gets one. With two silos there is no other, and silence is left to membership's own probes.
+/// <para>
+/// Agents answer pings off the compute lane: a silo that computes for long is not silent.
+/// </para>
+/// </summary>
+internal sealed partial class PeerPings(
+    IClusterMembershipService membership, ILocalSiloDetails local, SiloAgents agents, DeathDeclaration death, ILogger<PeerPings> logger) : BackgroundService
+{
+    private const int Witnesses = 3;
+    private static readonly TimeSpan Round = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>Longer than a round: a late answer is an answer.</summary>
+    private static readonly TimeSpan PingPatience = TimeSpan.FromSeconds(1);
+
+    private readonly Suspicion _suspicion = new();
+    private readonly ConcurrentDictionary<SiloAddress, bool> _examined = new();
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (true)
+        {
+            SiloAddress[] peers =
+            [
+                .. membership.CurrentSnapshot.Members.Values.Where(member => member.Status == SiloStatus.Active && !member.SiloAddress.Equals(local.SiloAddress)).Select(member => member.SiloAddress),
+            ];
+            (SiloAddress[] suspects, SiloAddress[] reached) = _suspicion.BeginRound(peers);
+            foreach (SiloAddress suspect in suspects)
+            {
+                if (_examined.TryAdd(suspect, true)) _ = ExamineAsync(suspect, [.. reached], stoppingToken);
+            }
+
+            foreach (SiloAddress peer in peers) _ = PingAsync(peer);
+
+            // After a pause of this process a round is too long, never too short.
+            await Task.Delay(Round, stoppingToken);
+        }
+    }
+
+    private async Task PingAsync(SiloAddress peer)
+    {
+        if (await agents.PingAsync(peer, PingPatience)) _suspicion.Answered(peer);
+    }
+
+    private async Task ExamineAsync(SiloAddress suspect, SiloAddress[] witnesses, CancellationToken cancellationToken)
+    {
+        try
+        {
+            Random.Shared.Shuffle(witnesses);
+            bool?[] reach = await Task.WhenAll(witnesses.Take(Witnesses).Select(witness => agents.FindWhetherReachesAsync(witness, suspect)));
+            if (!reach.Contains(false) || reach.Contains(true) || !_suspicion.Suspects(suspect)) return;
+            LogKilling(suspect, reach.Count(answer => answer == false));
+            await death.MakeAsync(suspect, () => _suspicion.Suspects(suspect), cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            // This silo is stopping.
+        }
+        finally
+        {
+            _examined.TryRemove(suspect, out _);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Silo} answers no ping, here and at {Witnesses} other silos: declaring it dead")]
+    private partial void LogKilling(SiloAddress silo, int witnesses);
+}
