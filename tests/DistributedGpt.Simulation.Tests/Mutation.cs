@@ -46,4 +46,19 @@ public enum Mutation
 
     /// <summary>A step whose call was lost counts as one that threw.</summary>
     BlameLostCalls,
+
+    /// <summary>The last part of a copy is only what is partial, not what was reused since it was copied.</summary>
+    TailOnly,
+
+    /// <summary>A copy becomes the layer, and passes for it, although it may be unfinished and the record does not name its migration.</summary>
+    EarlyCopy,
+
+    /// <summary>A copy counts as finished although something of it could not be taken.</summary>
+    UnfinishedCopy,
+
+    /// <summary>A damaged piece of a cache is taken.</summary>
+    NoChecksum,
+
+    /// <summary>A copy is finished while steps are in flight.</summary>
+    NoDrain,
 }

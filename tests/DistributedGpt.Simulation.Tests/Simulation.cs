@@ -6,7 +6,8 @@ namespace DistributedGpt.Simulation.Tests;
 /// </summary>
 internal sealed class Simulation
 {
-    private readonly SimulatedSilo[] _silos;
+    private readonly List<SimulatedSilo> _silos = [];
+    private readonly Dictionary<int, SimulatedSilo> _grains = [];
     private readonly SimulatedClient[] _clients;
     private readonly Dictionary<Guid, GenerateRequest> _requests;
     private readonly Dictionary<SequenceId, int> _threw = [];
@@ -19,9 +20,8 @@ internal sealed class Simulation
         Case = @case;
         Random = new Random(@case.Seed ^ 0x5EED);
         Network = new Network(Time, Random, @case, Counts);
-        Record = new EpochRecord(this);
-        FakeStage[] stages = [.. Enumerable.Range(0, @case.Stages).Select(index => new FakeStage(@case, Random, index))];
-        _silos = [.. Enumerable.Range(0, @case.Silos).Select(silo => new SimulatedSilo(this, stages.Where(stage => stage.Index % @case.Silos == silo)))];
+        Record = new RecordStorage(this, FirstPlan());
+        for (int silo = 0; silo < @case.Silos; silo++) _silos.Add(new SimulatedSilo(this, silo));
         _clients = [.. Enumerable.Range(0, @case.Clients).Select(index => new SimulatedClient(this, SimulationCase.Name(@case.Seed, 2, index)))];
         _requests = @case.Requests.ToDictionary(each => each.Request.Id, each => each.Request);
     }
@@ -34,7 +34,7 @@ internal sealed class Simulation
 
     public Network Network { get; }
 
-    public EpochRecord Record { get; }
+    public RecordStorage Record { get; }
 
     public SimulationCounts Counts { get; } = new();
 
@@ -42,7 +42,30 @@ internal sealed class Simulation
 
     public SimulatedClient ClientOf(int index) => _clients[index];
 
-    public SimulatedSilo SiloOf(int stage) => _silos[stage % Case.Silos];
+    /// <summary>A silo that lives, or has lived.</summary>
+    public SimulatedSilo Silo(int index) => _silos[index];
+
+    /// <summary>The silos that membership lists.</summary>
+    public SimulatedSilo[] Members => [.. _silos.Where(silo => !silo.IsLost)];
+
+    public bool IsAnyLost(StagePlan plan) => plan.Stages.Any(stage => _silos[stage.Silo].IsLost);
+
+    /// <summary>The plan with the stages of lost silos on others.</summary>
+    public StagePlan ReplaceLost(StagePlan plan) => IsAnyLost(plan)
+        ? new StagePlan(Array.ConvertAll(plan.Stages, stage => _silos[stage.Silo].IsLost ? stage with { Silo = RandomMember() } : stage))
+        : plan;
+
+    /// <summary>The layers cut anew, each stage on any silo.</summary>
+    public StagePlan RandomPlan()
+    {
+        int stages = Random.Next(1, Case.Layers + 1);
+        int[] ends = [.. Enumerable.Range(1, Case.Layers - 1).OrderBy(_ => Random.Next()).Take(stages - 1).Order(), Case.Layers];
+        int[] silos = [.. ends.Select(_ => RandomMember())];
+        return new StagePlan([.. ends.Select((end, i) => Stage(i == 0 ? 0 : ends[i - 1], end, silos[i]))]);
+    }
+
+    /// <summary>The grain of a layer is placed on a silo.</summary>
+    public void MoveGrain(int layer, SimulatedSilo silo) => _grains[layer] = silo;
 
     /// <summary>Runs the case and checks it.</summary>
     /// <exception cref="SimulationFailure">A check did not hold.</exception>
@@ -55,6 +78,7 @@ internal sealed class Simulation
         Every(Case.PauseEvery, () => _clients[Random.Next(_clients.Length)].Pause(Random.NextDouble() * 1500));
         Every(Case.StopEvery, Stop);
         Every(Case.KillEvery, Kill);
+        Every(Case.MigrateEvery, () => _current?.Rebalance());
         Time.After(SimulationCase.FaultsEnd, () => Network.Calm = true);
 
         double lastStart = Case.Requests.Max(each => each.Start);
@@ -67,7 +91,7 @@ internal sealed class Simulation
     }
 
     /// <summary>Whether a step throws in a stage: because of what is in it, or for once.</summary>
-    public bool Throws(StepBatch batch, int stage)
+    public bool Throws(StepBatch batch, PlanStage stage)
     {
         bool poisoned = Case.Poison is { } poison && poison.IsIn(batch, stage);
         if (poisoned) Counts.Poisoned++;
@@ -76,11 +100,19 @@ internal sealed class Simulation
         return true;
     }
 
-    /// <summary>Carries a step into a stage.</summary>
-    public void Execute(StepBatch batch, ulong[]? hidden, int stage, SimulatedCoordinator origin, Call<bool> caller) => Network.Send<bool>(
-        call => SiloOf(stage).Execute(new SimulatedSilo.Work(batch, hidden, stage, origin, call)),
+    /// <summary>Carries a step into the stage that begins with a layer.</summary>
+    public void Execute(StepBatch batch, ulong[]? hidden, int stage, int firstLayer, SimulatedCoordinator origin, Call<bool> caller) => Network.Send<bool>(
+        call => Find(firstLayer, call)?.Execute(new SimulatedSilo.Step(batch, hidden, stage, origin, call)),
         caller.Return,
         caller.Throw);
+
+    /// <summary>The silo where a layer's grain is; where it is nowhere, the call fails.</summary>
+    public SimulatedSilo? Find<T>(int layer, Call<T> call)
+    {
+        if (_grains.TryGetValue(layer, out SimulatedSilo? silo) && !silo.IsLost) return silo;
+        call.Throw();
+        return null;
+    }
 
     /// <summary>The coordinator that calls go to now, made anew where there is none; null while none may be made.</summary>
     public SimulatedCoordinator? Locate()
@@ -141,13 +173,14 @@ internal sealed class Simulation
     /// </summary>
     private void Kill()
     {
-        int index = Random.Next(_silos.Length);
-        SimulatedSilo victim = _silos[index];
-        if (!victim.IsAlive) return;
+        SimulatedSilo[] alive = [.. _silos.Where(silo => silo.IsAlive)];
+        if (alive.Length == 0) return;
+        SimulatedSilo victim = alive[Random.Next(alive.Length)];
         Counts.Killed++;
+        if (_current is { IsMigrating: true }) Counts.KilledInMigration++;
         victim.Kill();
         double detection = 1 + Random.NextDouble() * 150;
-        if (Random.Next(_silos.Length) == 0)
+        if (Random.Next(alive.Length) == 0)
         {
             _current?.Kill();
             _current = null;
@@ -156,7 +189,7 @@ internal sealed class Simulation
 
         Time.After(detection, () =>
         {
-            _silos[index] = new SimulatedSilo(this, victim.Stages.Select(stage => new FakeStage(Case, Random, stage)));
+            _silos.Add(new SimulatedSilo(this, _silos.Count));
             victim.Bury();
             foreach (SimulatedCoordinator coordinator in _coordinators) coordinator.Replan();
         });
@@ -165,8 +198,8 @@ internal sealed class Simulation
     private void Reload()
     {
         Counts.Reloads++;
-        int stage = Random.Next(Case.Stages);
-        SiloOf(stage).Reload(stage, Random.Next(Case.LayersPerStage));
+        int layer = Random.Next(Case.Layers);
+        if (_grains.TryGetValue(layer, out SimulatedSilo? silo)) silo.Reload(layer);
     }
 
     private void CheckTexts()
@@ -216,12 +249,33 @@ internal sealed class Simulation
         if (status.Waiting + status.Running + status.StepsInFlight + status.BlocksInUse > 0)
             throw new SimulationFailure($"left behind: {status.Waiting} waiting, {status.Running} running, {status.StepsInFlight} steps, {status.BlocksInUse} blocks in use");
         Counts.BlocksChecked++;
-        for (int stage = 0; stage < Case.Stages; stage++)
+        foreach (SimulatedSilo silo in Members)
         {
-            AttachReply reply = SiloOf(stage).AttachNow(coordinator.Epoch + 1, stage);
+            Counts.SilosChecked++;
+            int[] ghosts = [.. silo.Layers.Where(layer => coordinator.Plan.Stages[coordinator.Plan.StageOf(layer)].Silo != silo.Index)];
+            if (ghosts.Length > 0 || silo.CopyCount > 0) throw new SimulationFailure($"left behind on silo {silo.Index}: layers {string.Join(", ", ghosts)}, {silo.CopyCount} copies");
+        }
+
+        for (int stage = 0; stage < coordinator.Plan.Stages.Length; stage++)
+        {
+            PlanStage spec = coordinator.Plan.Stages[stage];
+            SimulatedSilo silo = Silo(spec.Silo);
+            if (!silo.Holds(spec)) return;
+            AttachReply reply = silo.AttachNow(coordinator.Epoch + 1, stage, spec);
             if (reply.Refusal is not null || !coordinator.Knows(stage, reply.Incarnations)) return;
             foreach (BlockFill block in coordinator.CachedBlocks.Except(reply.Blocks))
                 throw new SimulationFailure($"block {block.Block} is cached, but stage {stage} does not hold it under that hash");
         }
     }
+
+    private int RandomMember()
+    {
+        SimulatedSilo[] members = Members;
+        return members[Random.Next(members.Length)].Index;
+    }
+
+    private StagePlan FirstPlan() => new([.. Enumerable.Range(0, Case.Stages).Select(stage =>
+        Stage(stage * Case.LayersPerStage, (stage + 1) * Case.LayersPerStage, stage % Case.Silos))]);
+
+    private PlanStage Stage(int first, int end, int silo) => new(silo, first, end - first, first == 0, end == Case.Layers);
 }

@@ -17,7 +17,7 @@ internal sealed class SimulationCase
         (Seed, Mutation) = (seed, mutation);
         var random = new Random(seed);
         Stages = random.Next(1, 5);
-        Silos = random.Next(1, Stages + 1);
+        Silos = random.Next(1, Stages + 3);
         LayersPerStage = random.Next(1, 3);
         Exact = random.Next(4) != 0;
         Clients = random.Next(1, 3);
@@ -30,6 +30,7 @@ internal sealed class SimulationCase
         LostTokens = Chance(0.05);
         Hangs = Chance(0.01);
         Slow = Chance(0.02);
+        Damages = Chance(0.1);
         NetworkDelay = random.Next(3) switch { 0 => 0.2, 1 => 3, _ => 10 };
         StepTime = random.Next(3) switch { 0 => 0.1, 1 => 2, _ => 6 };
         // The mean time between two faults of a kind.
@@ -39,6 +40,7 @@ internal sealed class SimulationCase
         PauseEvery = Every(800);
         StopEvery = Every(100);
         KillEvery = Every(400);
+        MigrateEvery = MovesLayers(mutation) ? Every(100) : double.PositiveInfinity;
         double Every(double mean) => random.Next(2) == 0 ? double.PositiveInfinity : mean * (0.3 + random.NextDouble());
 
         int[][] beginnings = [.. Enumerable.Range(0, 2).Select(_ => Ids(random, random.Next(16, 41)))];
@@ -75,7 +77,7 @@ internal sealed class SimulationCase
         {
             (GenerateRequest poisonous, _, _) = Requests[random.Next(Requests.Length)];
             int position = random.Next(poisonous.PromptIds.Length + poisonous.MaxTokens);
-            Poison = new Poison(poisonous.Id, position, random.Next(Stages));
+            Poison = new Poison(poisonous.Id, position, random.Next(Layers));
         }
 
         Blocks = (longest + StepBatch.BlockSize - 1) / StepBatch.BlockSize + random.Next(0, 8);
@@ -96,10 +98,12 @@ internal sealed class SimulationCase
 
     public int Stages { get; }
 
-    /// <summary>Stage k lies on silo k modulo this.</summary>
+    /// <summary>Silos; at first stage k lies on silo k modulo this.</summary>
     public int Silos { get; }
 
     public int LayersPerStage { get; }
+
+    public int Layers => Stages * LayersPerStage;
 
     /// <summary>Whether the device gives the same token every time; otherwise delivered tokens must still never be taken back.</summary>
     public bool Exact { get; }
@@ -144,6 +148,9 @@ internal sealed class SimulationCase
     /// <summary>A step takes up to so long in a stage.</summary>
     public double StepTime { get; }
 
+    /// <summary>A piece of a cache arrives with a bit changed.</summary>
+    public double Damages { get; }
+
     public double NewCoordinatorEvery { get; }
 
     public double ReloadEvery { get; }
@@ -157,17 +164,24 @@ internal sealed class SimulationCase
     /// <summary>A silo's process is killed, and after a while its stages are loaded on another.</summary>
     public double KillEvery { get; }
 
+    /// <summary>Layers move to other silos, and are cut into other stages.</summary>
+    public double MigrateEvery { get; }
+
     public CoordinatorOptions Coordination { get; } = new()
     {
         StepTimeout = _ => TimeSpan.FromMilliseconds(250),
         FirstStepTimeout = TimeSpan.FromMilliseconds(1000),
         AttachTimeout = TimeSpan.FromMilliseconds(300),
+        CopyTimeout = TimeSpan.FromMilliseconds(150),
         RetryDelay = TimeSpan.FromMilliseconds(10),
         FencedPause = TimeSpan.FromMilliseconds(50),
         SubscriptionSilence = TimeSpan.FromMilliseconds(500),
     };
 
     public static Guid Name(int seed, int kind, int index) => new(seed, (short)kind, (short)index, 0, 0, 0, 0, 0, 0, 0, 0);
+
+    /// <summary>Whether layers move in runs with that mutation: drivers that know other incarnations or hashes than the stage protocol know them by stage.</summary>
+    private static bool MovesLayers(Mutation mutation) => mutation is not (Mutation.KeepHash or Mutation.NoBarrier or Mutation.SameIncarnation);
 
     private static int[] Ids(Random random, int count) => [.. Enumerable.Range(0, count).Select(_ => random.Next(FakeModel.Vocabulary))];
 }

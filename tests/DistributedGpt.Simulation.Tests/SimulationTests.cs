@@ -53,6 +53,11 @@ public sealed class SimulationTests(ITestOutputHelper output)
     [InlineData(Mutation.SameSession)]
     [InlineData(Mutation.AdoptFromOneStage)]
     [InlineData(Mutation.BlameLostCalls)]
+    [InlineData(Mutation.TailOnly)]
+    [InlineData(Mutation.EarlyCopy)]
+    [InlineData(Mutation.UnfinishedCopy)]
+    [InlineData(Mutation.NoChecksum)]
+    [InlineData(Mutation.NoDrain)]
     public void Clusters_WithARuleBroken_Fail(Mutation mutation)
     {
         const int most = 20_000;

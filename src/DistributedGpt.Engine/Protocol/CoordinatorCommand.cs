@@ -12,7 +12,24 @@ public abstract record CoordinatorCommand
     /// the plan's layers are loaded. Answer: <see cref="CoordinatorProtocol.EpochRaised"/>, <see cref="CoordinatorProtocol.EpochLost"/>
     /// or <see cref="CoordinatorProtocol.EpochFailed"/>. Never two at a time.
     /// </summary>
-    public sealed record RaiseEpoch : CoordinatorCommand;
+    /// <param name="Migration">
+    /// The migration whose plan the record is to have under the new epoch, and whose copies become the layers: this write is its only
+    /// commit point. It is left out where a silo of that plan is gone. Null: the plan stays, but for stages whose silos are gone.
+    /// </param>
+    public sealed record RaiseEpoch(Guid? Migration) : CoordinatorCommand;
+
+    /// <summary>
+    /// Every step in flight has ended: take the last part of a migration's copies. Answer: <see cref="CoordinatorProtocol.Copied"/> or
+    /// <see cref="CoordinatorProtocol.CopyFailed"/>.
+    /// </summary>
+    /// <param name="Migration">The migration.</param>
+    /// <param name="Epoch">The epoch under which the source must still stand.</param>
+    /// <param name="LiveBlocks">The blocks that sequences use, full and partial.</param>
+    public sealed record FinishCopies(Guid Migration, long Epoch, int[] LiveBlocks) : CoordinatorCommand;
+
+    /// <summary>A migration has ended without having been committed: its copies are to be discarded.</summary>
+    /// <param name="Migration">The migration.</param>
+    public sealed record GiveUpMigration(Guid Migration) : CoordinatorCommand;
 
     /// <summary>
     /// Attach a stage. Answer: <see cref="CoordinatorProtocol.Attached"/> or <see cref="CoordinatorProtocol.AttachFailed"/>.

@@ -16,6 +16,9 @@ public sealed record CoordinatorOptions
     /// <summary>How long the stages may take to follow a new epoch; each first ends the step that it runs.</summary>
     public TimeSpan AttachTimeout { get; init; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>How long serving waits for the last part of a migration's copies, before it goes on without the migration.</summary>
+    public TimeSpan CopyTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
     /// <summary>The pause before the next try when a new epoch could not be had, or a stage did not follow.</summary>
     public TimeSpan RetryDelay { get; init; } = TimeSpan.FromMilliseconds(200);
 

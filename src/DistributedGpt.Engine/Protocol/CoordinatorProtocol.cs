@@ -15,12 +15,16 @@ namespace DistributedGpt.Engine;
 /// told, and answers when nothing older runs there. Running: as many steps in flight as the plan has stages. Whatever goes wrong
 /// with a step or an Attach leads back to Raising: there is one way of recovery. Requests are accepted in every phase. A step that
 /// threw in a stage counts against its sequences (<see cref="Scheduler.Fail"/>); what is lost on the way counts against nobody.
+/// Draining: parts of the replica move to other silos. They have been copied there while steps ran; now the steps in flight end and
+/// no other begins, so that the copies can be finished. Then the record names the new places under the next epoch, or the migration
+/// is given up and serving goes on as before.
 /// </para>
 /// <para>
 /// Invariants: a step is scheduled only when all stages have attached under the current epoch and nothing has failed since.
 /// Results of another epoch are ignored; those of the current one are applied in the order of the steps, once. A step counts when
-/// its tokens have come; a chain that returns without them has lost them. Whoever sees a higher epoch than its own is fenced: it
-/// stops for good and stands down.
+/// its tokens have come; a chain that returns without them has lost them. A layer with another incarnation has lost its cache, except
+/// a finished copy whose incarnation was told before nothing but the record could change. Whoever sees a higher epoch than its own
+/// is fenced: it stops for good and stands down.
 /// </para>
 /// <para>
 /// Crash case: nothing here is durable but the epoch. A coordinator made anew raises it, which fences its predecessor, starts
@@ -40,6 +44,8 @@ public sealed class CoordinatorProtocol
     private readonly Dictionary<Guid, Subscription> _subscriptions = [];
     private AttachReply?[] _attached = [];
     private long[][]? _incarnations;
+    private IReadOnlyDictionary<long, long> _copies = new Dictionary<long, long>();
+    private Guid _migration;
     private int _nextStep;
     private bool _anyCompleted;
     private bool _epochCompleted;
@@ -193,6 +199,7 @@ public sealed class CoordinatorProtocol
 
         Announce();
         Schedule();
+        FinishIfDrained();
     }
 
     /// <summary>
@@ -232,7 +239,50 @@ public sealed class CoordinatorProtocol
     /// <summary>A silo of the plan is gone, so that calls to it end late or never, or is to go: its layers must be placed anew.</summary>
     public void Replan()
     {
-        if (State is CoordinatorState.Running or CoordinatorState.Attaching) RaiseNow();
+        if (State is CoordinatorState.Running or CoordinatorState.Draining or CoordinatorState.Attaching) RaiseNow();
+    }
+
+    /// <summary>
+    /// Parts of the replica have been copied to other silos, all but what the steps still change: the steps in flight are to end, and
+    /// then the copies are finished. Either <see cref="CoordinatorCommand.FinishCopies"/> follows or <see cref="CoordinatorCommand.GiveUpMigration"/>.
+    /// </summary>
+    /// <param name="migration">The random id of the migration.</param>
+    /// <param name="epoch">The epoch under which the copies were begun.</param>
+    public void Migrate(Guid migration, long epoch)
+    {
+        if (State != CoordinatorState.Running || epoch != Epoch)
+        {
+            _commands.Enqueue(new GiveUpMigration(migration));
+            return;
+        }
+
+        State = CoordinatorState.Draining;
+        _migration = migration;
+        FinishIfDrained();
+    }
+
+    /// <summary>The copies are finished: from now on they may stand for the parts that they were made of.</summary>
+    /// <param name="migration">The migration.</param>
+    /// <param name="copies">The incarnation of each copy by that of the part.</param>
+    public void Copied(Guid migration, IReadOnlyDictionary<long, long> copies)
+    {
+        if (State != CoordinatorState.Draining || migration != _migration) return;
+
+        // Until stages attach nothing runs, so whichever of the two is in the record's plan then, it is whole.
+        _copies = copies;
+        _migration = default;
+        LeaveRunning();
+        _commands.Enqueue(new RaiseEpoch(migration));
+    }
+
+    /// <summary>A copy could not be finished: serving goes on where the parts are.</summary>
+    /// <param name="migration">The migration.</param>
+    public void CopyFailed(Guid migration)
+    {
+        if (State != CoordinatorState.Draining || migration != _migration) return;
+        State = CoordinatorState.Running;
+        EndMigration();
+        Schedule();
     }
 
     /// <summary>A timer has elapsed.</summary>
@@ -242,7 +292,10 @@ public sealed class CoordinatorProtocol
         switch (timer.Kind)
         {
             case CoordinatorTimerKind.Retry when State == CoordinatorState.Raising:
-                _commands.Enqueue(new RaiseEpoch());
+                _commands.Enqueue(new RaiseEpoch(null));
+                break;
+            case CoordinatorTimerKind.Copy:
+                CopyFailed(timer.Subject);
                 break;
             case CoordinatorTimerKind.Attach when State == CoordinatorState.Attaching && timer.Epoch == Epoch:
                 RaiseNow();
@@ -258,9 +311,9 @@ public sealed class CoordinatorProtocol
                 _timeouts++;
                 RaiseNow();
                 break;
-            case CoordinatorTimerKind.Subscription when _subscriptions.TryGetValue(timer.Subscription, out Subscription? subscription):
-                if (subscription.WasHeard) Watch(timer.Subscription, subscription);
-                else Drop(timer.Subscription, subscription);
+            case CoordinatorTimerKind.Subscription when _subscriptions.TryGetValue(timer.Subject, out Subscription? subscription):
+                if (subscription.WasHeard) Watch(timer.Subject, subscription);
+                else Drop(timer.Subject, subscription);
                 break;
         }
     }
@@ -269,8 +322,9 @@ public sealed class CoordinatorProtocol
     {
         long[][] incarnations = Array.ConvertAll(_attached, reply => reply!.Incarnations);
         if (_incarnations is null) _scheduler.AdoptCache(BlocksOfAllStages());
-        else if (!Same(_incarnations, incarnations)) _scheduler.ForgetCache();
+        else if (!AreKnown(incarnations)) _scheduler.ForgetCache();
         _incarnations = incarnations;
+        _copies = new Dictionary<long, long>();
         _nextStep = 0;
         _epochCompleted = false;
         State = CoordinatorState.Running;
@@ -285,8 +339,9 @@ public sealed class CoordinatorProtocol
         return common.Select(fill => (fill.Block, fill.Hash)).OrderBy(block => block.Block);
     }
 
-    private static bool Same(long[][] before, long[][] now) =>
-        before.SelectMany(each => each).SequenceEqual(now.SelectMany(each => each));
+    /// <summary>Whether every part is the one that was there before, however the layers are cut into stages, or its finished copy.</summary>
+    private bool AreKnown(long[][] now) => _incarnations!.SelectMany(each => each).SequenceEqual(
+        now.SelectMany(each => each), EqualityComparer<long>.Create((before, after) => before == after || (_copies.TryGetValue(before, out long copy) && copy == after)));
 
     private void Schedule()
     {
@@ -332,7 +387,7 @@ public sealed class CoordinatorProtocol
 
     private Step? Find(long epoch, int number)
     {
-        if (State != CoordinatorState.Running || epoch != Epoch) return null;
+        if (State is not (CoordinatorState.Running or CoordinatorState.Draining) || epoch != Epoch) return null;
         foreach (Step step in _inFlight)
         {
             if (step.Batch.Number == number) return step;
@@ -358,7 +413,7 @@ public sealed class CoordinatorProtocol
     private void RaiseNow()
     {
         LeaveRunning();
-        _commands.Enqueue(new RaiseEpoch());
+        _commands.Enqueue(new RaiseEpoch(null));
     }
 
     private void RaiseLater()
@@ -367,9 +422,23 @@ public sealed class CoordinatorProtocol
         StartTimer(new CoordinatorTimer(CoordinatorTimerKind.Retry, Epoch), _options.RetryDelay);
     }
 
+    private void FinishIfDrained()
+    {
+        if (State != CoordinatorState.Draining || _inFlight.Count > 0) return;
+        _commands.Enqueue(new FinishCopies(_migration, Epoch, _scheduler.LiveBlocks));
+        StartTimer(new CoordinatorTimer(CoordinatorTimerKind.Copy, Epoch, Subject: _migration), _options.CopyTimeout);
+    }
+
+    private void EndMigration()
+    {
+        if (_migration != default) _commands.Enqueue(new GiveUpMigration(_migration));
+        _migration = default;
+    }
+
     private void LeaveRunning()
     {
         State = CoordinatorState.Raising;
+        EndMigration();
         _stepTimer = null;
         _inFlight.Clear();
         _scheduler.Reset();
@@ -379,6 +448,7 @@ public sealed class CoordinatorProtocol
     {
         if (State == CoordinatorState.Stopped) return;
         State = CoordinatorState.Stopped;
+        EndMigration();
         _inFlight.Clear();
         _subscriptions.Clear();
         _commands.Enqueue(new StandDown(_options.FencedPause));
@@ -400,7 +470,7 @@ public sealed class CoordinatorProtocol
     private void Watch(Guid id, Subscription subscription)
     {
         subscription.WasHeard = false;
-        StartTimer(new CoordinatorTimer(CoordinatorTimerKind.Subscription, Subscription: id), _options.SubscriptionSilence);
+        StartTimer(new CoordinatorTimer(CoordinatorTimerKind.Subscription, Subject: id), _options.SubscriptionSilence);
     }
 
     private void Drop(Guid id, Subscription subscription)

@@ -15,6 +15,9 @@ public enum CoordinatorState
     /// <summary>Steps are on their way.</summary>
     Running,
 
+    /// <summary>Parts of the replica move: the steps in flight end, the copies are finished, nothing is scheduled meanwhile.</summary>
+    Draining,
+
     /// <summary>Another coordinator has taken over: this one does nothing more.</summary>
     Stopped,
 }

@@ -12,6 +12,9 @@ public enum CoordinatorTimerKind
     /// <summary>Bounds the time of the oldest step in flight.</summary>
     Step,
 
+    /// <summary>Bounds the time for which serving waits for the last part of a copy.</summary>
+    Copy,
+
     /// <summary>Looks whether a subscription is still asked for.</summary>
     Subscription,
 }

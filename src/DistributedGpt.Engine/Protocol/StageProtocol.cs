@@ -18,6 +18,11 @@ namespace DistributedGpt.Engine;
 /// step that writes to the block clears the hash when it begins, a step that fills the block sets it when it has finished.
 /// </para>
 /// <para>
+/// Hashes belong to the layers, by their incarnations: a plan may cut the layers anew into stages. A stage's layers are written
+/// together and share one table while they are attached; it starts with what all of them hold. What a layer holds that was
+/// copied from another silo comes by <see cref="Adopt"/>; <see cref="BlocksOf"/> is where such a copy is read.
+/// </para>
+/// <para>
 /// Crash case: the state lives and dies with the layers' memory. After a crash the layers have new incarnations and no hashes,
 /// and the stage is unattached; a layer that is loaded anew beside surviving ones makes the stage forget its hashes at the next
 /// Attach and refuse steps until then.
@@ -28,6 +33,7 @@ public sealed class StageProtocol<TStep>
     where TStep : class
 {
     private readonly Dictionary<int, Stage> _stages = [];
+    private readonly Dictionary<long, Dictionary<int, BlockHash>> _hashes = [];
 
     /// <summary>The highest epoch that attached a stage of this replica here; 0 before the first.</summary>
     public long Epoch { get; private set; }
@@ -58,19 +64,34 @@ public sealed class StageProtocol<TStep>
             return new AttachReply { Refusal = new StageRefusal(RefusalReason.Incarnation, Epoch) };
         }
 
-        if (!same)
-        {
-            state.Hashes.Clear();
-            state.Incarnations = incarnations.ToArray();
-        }
-
+        state.Incarnations = incarnations.ToArray();
+        state.Hashes = Share(incarnations);
         state.IsAttached = true;
-        var blocks = new BlockFill[state.Hashes.Count];
-        int count = 0;
-        foreach ((int block, BlockHash hash) in state.Hashes) blocks[count++] = new BlockFill(block, hash);
-        Array.Sort(blocks, (a, b) => a.Block.CompareTo(b.Block));
-        return new AttachReply { Incarnations = state.Incarnations, Blocks = blocks };
+        return new AttachReply { Incarnations = state.Incarnations, Blocks = Sorted(state.Hashes) };
     }
+
+    /// <summary>
+    /// The full blocks of a layer with their hashes, for a copy of it: what they are named is what they hold until the lane's next
+    /// item.
+    /// </summary>
+    /// <param name="epoch">The epoch of the coordinator that wants the copy.</param>
+    /// <param name="incarnation">The layer's incarnation, as it knows it.</param>
+    /// <returns>The blocks in ascending order; null where no attached stage runs that layer under that epoch.</returns>
+    public BlockFill[]? BlocksOf(long epoch, long incarnation)
+    {
+        if (epoch != Epoch) return null;
+        Stage? stage = _stages.Values.FirstOrDefault(stage => stage is { IsAttached: true, HasFailed: false } && stage.Incarnations.Contains(incarnation));
+        return stage is null ? null : Sorted(stage.Hashes);
+    }
+
+    /// <summary>A finished copy becomes a layer here: the next Attach of its stage finds what it holds.</summary>
+    /// <param name="incarnation">The copy's own incarnation.</param>
+    /// <param name="blocks">Its full blocks with their hashes.</param>
+    public void Adopt(long incarnation, IEnumerable<BlockFill> blocks) => _hashes[incarnation] = blocks.ToDictionary(fill => fill.Block, fill => fill.Hash);
+
+    /// <summary>A layer is no longer here.</summary>
+    /// <param name="incarnation">Its incarnation.</param>
+    public void Forget(long incarnation) => _hashes.Remove(incarnation);
 
     /// <summary>A step has reached the front of the lane.</summary>
     /// <param name="batch">The step.</param>
@@ -126,6 +147,29 @@ public sealed class StageProtocol<TStep>
         state.DropHeld(dropped);
     }
 
+    /// <summary>
+    /// A new table of what all layers of a stage hold, which is theirs from now on. The former ones stay as they are for layers that
+    /// are no longer of the stage and are not written with it.
+    /// </summary>
+    private Dictionary<int, BlockHash> Share(ReadOnlySpan<long> incarnations)
+    {
+        Dictionary<int, BlockHash>? all = null, former = null;
+        foreach (long incarnation in incarnations)
+        {
+            Dictionary<int, BlockHash> own = _hashes.GetValueOrDefault(incarnation) ?? [];
+            if (all is null) all = new Dictionary<int, BlockHash>(own);
+            else if (!ReferenceEquals(own, former)) all = all.Intersect(own).ToDictionary();
+            former = own;
+        }
+
+        all ??= [];
+        foreach (long incarnation in incarnations) _hashes[incarnation] = all;
+        return all;
+    }
+
+    private static BlockFill[] Sorted(Dictionary<int, BlockHash> hashes) =>
+        [.. hashes.Select(block => new BlockFill(block.Key, block.Value)).OrderBy(fill => fill.Block)];
+
     private Stage TakeRunning(int stage, out StepBatch batch)
     {
         if (!_stages.TryGetValue(stage, out Stage? state) || state.Running is not { } running)
@@ -149,7 +193,7 @@ public sealed class StageProtocol<TStep>
 
         public SortedDictionary<int, TStep> Held { get; } = [];
 
-        public Dictionary<int, BlockHash> Hashes { get; } = [];
+        public Dictionary<int, BlockHash> Hashes { get; set; } = [];
 
         public void Detach(ICollection<TStep> dropped)
         {

@@ -24,7 +24,7 @@ namespace DistributedGpt.Engine;
 /// </summary>
 public sealed class Scheduler
 {
-    private readonly SchedulerOptions _options;
+    private SchedulerOptions _options;
     private readonly BlockPool _pool;
     private readonly BlockHasher _hasher;
     private readonly Dictionary<Guid, SequenceGroup> _groups = [];
@@ -32,7 +32,7 @@ public sealed class Scheduler
     private readonly List<Sequence> _running = [];
     private readonly Queue<ScheduledStep> _inFlight = new();
     private readonly List<Sequence> _candidates = [];
-    private readonly StepBuilder _step;
+    private StepBuilder _step;
     private int _held;
     private long _nextOrder;
     private bool _admissionBlocked;
@@ -61,6 +61,9 @@ public sealed class Scheduler
 
     /// <summary>Steps in flight.</summary>
     public int StepsInFlight => _inFlight.Count;
+
+    /// <summary>The blocks with positions that are computed of running sequences, full and partial, ascending.</summary>
+    public int[] LiveBlocks => [.. _running.SelectMany(sequence => sequence.BlockTable.Take(Sequence.BlocksFor(sequence.Computed))).Distinct().Order()];
 
     private bool MayAdmit => !_admissionBlocked && _running.Count < _options.MaxRunning;
 
@@ -253,6 +256,17 @@ public sealed class Scheduler
             sequence.Scheduled = sequence.Computed;
             sequence.HeadHasState = false;
         }
+    }
+
+    /// <summary>The pipeline has another number of stages from now on. No step is in flight, and the head has no sampler's state.</summary>
+    /// <param name="maxInFlight">Steps in flight at a time.</param>
+    /// <param name="tokenBudget">Rows in a step.</param>
+    /// <exception cref="InvalidOperationException">A step is in flight.</exception>
+    public void Resize(int maxInFlight, int tokenBudget)
+    {
+        if (_inFlight.Count > 0) throw new InvalidOperationException($"{_inFlight.Count} steps are in flight");
+        _options = _options with { MaxInFlight = maxInFlight, TokenBudget = tokenBudget };
+        _step = new StepBuilder(_options);
     }
 
     /// <summary>Starts a scheduler made anew with the blocks that all stages hold under the same hash.</summary>

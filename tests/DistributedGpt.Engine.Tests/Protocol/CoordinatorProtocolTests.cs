@@ -23,7 +23,7 @@ public sealed class CoordinatorProtocolTests
     public void Start_StagesFollow_RunsStepsOnlyWhenAllHaveAttached()
     {
         _coordinator.Start();
-        Assert.Equal([new RaiseEpoch()], Commands());
+        Assert.Equal([new RaiseEpoch(null)], Commands());
         Assert.NotNull(_coordinator.Submit(_request, Client));
         _coordinator.EpochRaised(5, 2);
         Assert.Equal([new AttachStage(5, 0), new AttachStage(5, 1)], Commands().OfType<AttachStage>());
@@ -83,7 +83,7 @@ public sealed class CoordinatorProtocolTests
 
         _coordinator.StepFailed(5, 1, null);
 
-        Assert.Equal([new RaiseEpoch()], Commands());
+        Assert.Equal([new RaiseEpoch(null)], Commands());
         _coordinator.Submit(_request with { Id = Guid.Empty }, Client);
         _coordinator.Completed(5, 1, [Token(4, 43)]);
         Assert.DoesNotContain(Commands(), command => command is ExecuteStep);
@@ -99,7 +99,7 @@ public sealed class CoordinatorProtocolTests
         _coordinator.StepFailed(5, 0, null);
         StartTimer timer = Assert.IsType<StartTimer>(Assert.Single(Commands()));
         _coordinator.TimerElapsed(timer.Timer);
-        Assert.Equal([new RaiseEpoch()], Commands());
+        Assert.Equal([new RaiseEpoch(null)], Commands());
     }
 
     [Fact]
@@ -107,7 +107,7 @@ public sealed class CoordinatorProtocolTests
     {
         Run();
         _coordinator.StepFailed(5, 0, new StageRefusal(RefusalReason.Threw, 5));
-        Assert.Equal([new RaiseEpoch()], Commands());
+        Assert.Equal([new RaiseEpoch(null)], Commands());
         Attach(6);
         _coordinator.StepFailed(6, 0, new StageRefusal(RefusalReason.Threw, 6));
         Attach(7);
@@ -116,7 +116,7 @@ public sealed class CoordinatorProtocolTests
 
         _coordinator.StepFailed(7, 0, new StageRefusal(RefusalReason.Threw, 7));
 
-        Assert.Equal([new Deliver(Client), new RaiseEpoch()], Commands());
+        Assert.Equal([new Deliver(Client), new RaiseEpoch(null)], Commands());
         TokenEvent end = Assert.Single(_coordinator.Next(Client, default).Entries).Token;
         Assert.Equal((FinishReason.Error, 3, true), (end.FinishReason, end.Position, end.IsStopToken));
         _coordinator.Submit(_request with { Id = new Guid(8, 0, 0, new byte[8]) }, Client);
@@ -165,7 +165,7 @@ public sealed class CoordinatorProtocolTests
         StartTimer timer = Run().OfType<StartTimer>().Single(each => each.Timer.Kind == CoordinatorTimerKind.Step);
         Assert.Equal(new CoordinatorOptions().FirstStepTimeout, timer.Due);
         _coordinator.TimerElapsed(timer.Timer);
-        Assert.Equal([new RaiseEpoch()], Commands());
+        Assert.Equal([new RaiseEpoch(null)], Commands());
     }
 
     [Fact]

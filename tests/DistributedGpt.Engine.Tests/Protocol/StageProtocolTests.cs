@@ -139,6 +139,51 @@ public sealed class StageProtocolTests
     }
 
     [Fact]
+    public void BlocksOf_AttachedLayer_GivesItsFullBlocksToItsOwnEpochOnly()
+    {
+        Attach(1);
+        Run(1, 0, fills: [new BlockFill(7, Hash)]);
+
+        Assert.Equal([new BlockFill(7, Hash)], _stages.BlocksOf(1, 12)!);
+        Assert.Null(_stages.BlocksOf(2, 12));
+        Assert.Null(_stages.BlocksOf(1, 99));
+        _stages.Begin(Batch(1, 1), 0, Layers, "a");
+        _stages.Failed(0, _dropped);
+        Assert.Null(_stages.BlocksOf(1, 12));
+    }
+
+    [Fact]
+    public void Attach_LayerThatWasCopiedHere_HoldsWhatAllLayersOfTheStageHold()
+    {
+        Attach(1);
+        Run(1, 0, fills: [new BlockFill(7, Hash), new BlockFill(8, Hash)]);
+        _stages.Adopt(20, [new BlockFill(7, Hash), new BlockFill(9, Hash)]);
+
+        Assert.Equal([new BlockFill(7, Hash)], _stages.Attach(2, 1, [12, 20], _dropped).Blocks);
+    }
+
+    [Fact]
+    public void Attach_LayerLeavesItsStageAndComesBack_DoesNotHoldWhatWasWrittenWithoutIt()
+    {
+        Attach(1);
+        Run(1, 0, fills: [new BlockFill(7, Hash)]);
+        _stages.Attach(2, 0, [11], _dropped);
+        _stages.Begin(Batch(2, 0, [8], 0, 16, [new BlockFill(8, Hash)]), 0, [11], "a");
+        _stages.Finished(0);
+
+        Assert.Equal([new BlockFill(7, Hash)], Attach(3).Blocks);
+    }
+
+    [Fact]
+    public void Forget_ALayer_HoldsNothingWhenItIsMet()
+    {
+        Attach(1);
+        Run(1, 0, fills: [new BlockFill(7, Hash)]);
+        _stages.Forget(12);
+        Assert.Empty(Attach(2).Blocks);
+    }
+
+    [Fact]
     public void Finished_NothingRuns_Throws()
     {
         Attach(1);

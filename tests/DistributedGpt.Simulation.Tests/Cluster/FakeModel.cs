@@ -21,6 +21,10 @@ internal static class FakeModel
 
     public static ulong Embed(int token, int position) => Mix.In((ulong)token + 1, (ulong)position);
 
+    /// <summary>The input of the first layer <c>[rows]</c>.</summary>
+    public static ulong[] Embed(StepBatch batch) =>
+        [.. batch.Sequences.SelectMany(sequence => sequence.TokenIds.Select((id, i) => Embed(id, sequence.FirstPosition + i)))];
+
     public static ulong KeyValue(int layer, ulong x) => Mix.In((ulong)layer + 100, x);
 
     /// <summary>Attention of layer <paramref name="layer"/> begins with this and takes in the keys of positions 0 to its own.</summary>

@@ -32,10 +32,7 @@ internal sealed class MutatedStages
     public AttachReply Peek(int stage, long[] incarnations) => new() { Incarnations = [.. incarnations], Blocks = Blocks(stage) };
 
     /// <summary>A layer was loaded anew.</summary>
-    public void Forget(int stage)
-    {
-        foreach ((int Stage, int Block) key in _hashes.Keys.Where(key => key.Stage == stage).ToArray()) _hashes.Remove(key);
-    }
+    public void Forget() => _hashes.Clear();
 
     /// <summary>An answer in which no hash was cleared.</summary>
     public AttachReply WithKeptHashes(int stage, AttachReply reply) => reply.Refusal is null ? reply with { Blocks = Blocks(stage) } : reply;

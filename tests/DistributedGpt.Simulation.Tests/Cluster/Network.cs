@@ -13,6 +13,16 @@ internal sealed class Network(VirtualTime time, Random random, SimulationCase @c
 
     public double Delay() => 0.1 + random.NextDouble() * (Chance(@case.Slow) ? 200 : @case.NetworkDelay);
 
+    /// <summary>What arrives of a piece.</summary>
+    public CachePiece Damage(CachePiece piece)
+    {
+        if (!Chance(@case.Damages)) return piece;
+        counts.Damaged++;
+        ulong[] content = [.. piece.Content];
+        content[random.Next(content.Length)] ^= 1UL << random.Next(64);
+        return piece with { Content = content };
+    }
+
     public void Send<T>(Action<Call<T>> receive, Action<T> returned, Action<StageRefusal?> threw, double timeout = double.PositiveInfinity)
     {
         bool decided = false;

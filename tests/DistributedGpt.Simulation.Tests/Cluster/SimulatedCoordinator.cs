@@ -17,7 +17,12 @@ internal sealed class SimulatedCoordinator
     private readonly Dictionary<Guid, (Call<TokenBatch> Call, DeliveryAck Ack)> _waiting = [];
     private readonly Dictionary<Guid, DeliveryAck> _answered = [];
     private readonly Dictionary<int, long[]> _incarnations = [];
+    private readonly HashSet<Guid> _finishedEarly = [];
     private BlockFill[] _firstStage = [];
+    private SimulatedRecord? _record;
+    private SimulatedMigration? _migration;
+    private int _migrations;
+    private Dictionary<long, long> _copies = [];
     private bool _owned;
     private bool _adopted;
 
@@ -43,6 +48,10 @@ internal sealed class SimulatedCoordinator
 
     public long Epoch => _protocol.Epoch;
 
+    public StagePlan Plan => _record!.Plan;
+
+    public bool IsMigrating => _migration is not null;
+
     /// <summary>The blocks that it would share, with their hashes.</summary>
     public IEnumerable<BlockFill> CachedBlocks =>
         from block in Enumerable.Range(0, _pool.Count) where _pool.HashOf(block) is not null select new BlockFill(block, _pool.HashOf(block)!.Value);
@@ -53,6 +62,9 @@ internal sealed class SimulatedCoordinator
 
     /// <summary>Whether these are the incarnations with which the stage attached last.</summary>
     public bool Knows(int stage, long[] incarnations) => _incarnations.TryGetValue(stage, out long[]? known) && known.SequenceEqual(incarnations);
+
+    /// <summary>Layers are to be moved to other silos: copied while steps run, and then in one moment.</summary>
+    public void Rebalance() => Hear(BeginMigration);
 
     public void Submit(GenerateRequest request, Guid subscription, Call<DeliverySession?> call) =>
         Take(call, () => call.Return(_protocol.Submit(request, subscription)));
@@ -89,6 +101,36 @@ internal sealed class SimulatedCoordinator
         call.Return(true);
     });
 
+    private void BeginMigration()
+    {
+        if (State != CoordinatorState.Running || _migration is not null) return;
+        StagePlan plan = _simulation.RandomPlan();
+        var moves = new List<(int Target, LayerMove Move)>();
+        for (int layer = 0; layer < _case.Layers; layer++)
+        {
+            int stage = Plan.StageOf(layer);
+            PlanStage now = Plan.Stages[stage], then = plan.Stages[plan.StageOf(layer)];
+            if (now.Silo != then.Silo) moves.Add((then.Silo, new LayerMove(layer, now.Silo, _incarnations[stage][layer - now.FirstLayer])));
+        }
+
+        _simulation.Counts.Migrations++;
+        var migration = new SimulatedMigration(
+            SimulationCase.Name(_case.Seed, 4, _simulation.Random.Next(short.MaxValue)), Epoch, ++_migrations, plan,
+            moves.GroupBy(move => move.Target).ToDictionary(group => group.Key, group => group.Select(move => move.Move).ToArray()));
+        _migration = migration;
+        _copies = [];
+        ToTargets<bool>(
+            migration,
+            (target, call) => _simulation.Silo(target).BeginCopy(migration, call),
+            _ => { },
+            () =>
+            {
+                if (_case.Mutation == Mutation.NoDrain) FinishEarly(migration);
+                else _protocol.Migrate(migration.Id, migration.Epoch);
+            },
+            () => EndMigration(migration.Id));
+    }
+
     private void Take<T>(Call<T> call, Action input)
     {
         if (!IsAlive)
@@ -123,22 +165,30 @@ internal sealed class SimulatedCoordinator
         {
             switch (command)
             {
-                case RaiseEpoch:
+                case RaiseEpoch raise:
                     _simulation.Record.Raise(
                         _id,
                         _owned,
-                        epoch => Hear(() =>
+                        raise.Migration is { } id && _migration?.Id == id ? _migration : null,
+                        record => Hear(() =>
                         {
                             _owned = true;
                             _simulation.Counts.Epochs++;
-                            _protocol.EpochRaised(epoch, _case.Stages);
+                            Load(record);
                         }),
                         () => Hear(_protocol.EpochLost),
                         () => Hear(_protocol.EpochFailed));
                     break;
+                case FinishCopies finish:
+                    FinishCopies(finish.Migration, finish.LiveBlocks);
+                    break;
+                case GiveUpMigration giveUp:
+                    EndMigration(giveUp.Migration);
+                    break;
                 case AttachStage(long epoch, int stage):
+                    PlanStage spec = Plan.Stages[stage];
                     _simulation.Network.Send<AttachReply>(
-                        call => _simulation.SiloOf(stage).Attach(epoch, stage, call),
+                        call => _simulation.Find(spec.FirstLayer, call)?.Attach(epoch, stage, spec, call),
                         reply => Hear(() => Attached(epoch, stage, reply)),
                         _ => Hear(() => _protocol.AttachFailed(epoch, stage)));
                     break;
@@ -151,7 +201,7 @@ internal sealed class SimulatedCoordinator
                             if (_case.Mutation == Mutation.BlameLostCalls) refusal ??= new StageRefusal(RefusalReason.Threw, batch.Epoch);
                             _protocol.StepFailed(batch.Epoch, batch.Number, refusal);
                         }));
-                    _simulation.Execute(batch, null, 0, this, step);
+                    _simulation.Execute(batch, null, 0, 0, this, step);
                     break;
                 case Deliver(Guid subscription):
                     Answer(subscription);
@@ -178,8 +228,113 @@ internal sealed class SimulatedCoordinator
         }
 
         _protocol.Attached(epoch, stage, reply);
+        if (State == CoordinatorState.Running)
+        {
+            _migration = null;
+            KeepPlan();
+        }
+
         if (_adopted || State != CoordinatorState.Running) return;
         _adopted = true;
         _simulation.Counts.Adopted += CachedBlocks.Count();
+    }
+
+    /// <summary>Loads every stage where the record has it.</summary>
+    private void Load(SimulatedRecord record)
+    {
+        _record = record;
+        int left = record.Plan.Stages.Length;
+        bool failed = false;
+        foreach (PlanStage stage in record.Plan.Stages)
+        {
+            _simulation.Network.Send<bool>(
+                call => _simulation.Silo(stage.Silo).Load(record, stage, call),
+                _ => Hear(() =>
+                {
+                    if (--left > 0 || failed) return;
+                    _scheduler.Resize(record.Plan.Stages.Length, _case.Scheduling.TokenBudget);
+                    _protocol.EpochRaised(record.Epoch, record.Plan.Stages.Length);
+                }),
+                _ => Hear(() =>
+                {
+                    if (!failed) _protocol.EpochFailed();
+                    failed = true;
+                }),
+                timeout: 100);
+        }
+    }
+
+    /// <summary>Tells every silo what is to be left there, until it has heard it.</summary>
+    private void KeepPlan()
+    {
+        foreach (SimulatedSilo silo in _simulation.Members) Tell(silo, _record!);
+
+        void Tell(SimulatedSilo silo, SimulatedRecord record)
+        {
+            if (!IsAlive || record != _record || silo.IsLost) return;
+            _simulation.Network.Send<bool>(
+                call => silo.Keep(record, _migration?.Number ?? _migrations + 1, call),
+                _ => { },
+                _ => _simulation.Time.After(20, () => Tell(silo, record)),
+                timeout: 100);
+        }
+    }
+
+    private void FinishCopies(Guid id, int[] live)
+    {
+        if (_migration is not { } migration || migration.Id != id) return;
+        if (_finishedEarly.Contains(id)) _protocol.Copied(id, _copies);
+        else ToTargets<Dictionary<long, long>>(
+            migration, (target, call) => _simulation.Silo(target).FinishCopy(id, live, call), Take, () => _protocol.Copied(id, _copies), () => _protocol.CopyFailed(id));
+    }
+
+    private void FinishEarly(SimulatedMigration migration) => ToTargets<Dictionary<long, long>>(
+        migration,
+        (target, call) => _simulation.Silo(target).FinishCopy(migration.Id, _scheduler.LiveBlocks, call),
+        Take,
+        () =>
+        {
+            _finishedEarly.Add(migration.Id);
+            _protocol.Migrate(migration.Id, migration.Epoch);
+        },
+        () => EndMigration(migration.Id));
+
+    private void Take(Dictionary<long, long> copies)
+    {
+        foreach ((long before, long after) in copies) _copies[before] = after;
+    }
+
+    private void EndMigration(Guid id)
+    {
+        if (_migration?.Id != id) return;
+        _simulation.Counts.MigrationsGivenUp++;
+        _migration = null;
+        KeepPlan();
+    }
+
+    private void ToTargets<T>(SimulatedMigration migration, Action<int, Call<T>> ask, Action<T> answered, Action done, Action failed)
+    {
+        int left = migration.Moves.Count;
+        bool ended = left == 0;
+        if (ended) done();
+        foreach (int target in migration.Moves.Keys)
+        {
+            _simulation.Network.Send<T>(
+                call => ask(target, call),
+                answer => Hear(() =>
+                {
+                    answered(answer);
+                    if (--left > 0 || ended) return;
+                    ended = true;
+                    done();
+                }),
+                _ => Hear(() =>
+                {
+                    if (ended) return;
+                    ended = true;
+                    failed();
+                }),
+                timeout: 400);
+        }
     }
 }
