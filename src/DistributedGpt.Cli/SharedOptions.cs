@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Text.RegularExpressions;
 using DistributedGpt.Client;
+using DistributedGpt.Engine;
 using DistributedGpt.Models;
 
 namespace DistributedGpt.Cli;
@@ -38,6 +39,17 @@ internal static partial class SharedOptions
         HelpName = "N",
         CustomParser = Values.IntegerIn(1, int.MaxValue),
     };
+
+    /// <summary>The option that says how many replicas there are; 0 stands for as many as are fastest.</summary>
+    public static Option<int?> Replicas() => new("--replicas")
+    {
+        Description = "Replicas of the model, or auto: as many as are fastest. Default: 1.",
+        HelpName = "N",
+        CustomParser = result => Values.Text(result) == "auto" ? 0 : Values.IntegerIn(1, ClusterPlanner.FullLoad)(result),
+    };
+
+    /// <summary>The replicas that <see cref="Replicas"/> asks for; null: as many as are fastest.</summary>
+    public static int? ReplicasOf(int? option) => option switch { null => 1, 0 => null, int count => count };
 
     /// <summary>The option that names a cluster.</summary>
     public static Option<ClusterAddress> Cluster()

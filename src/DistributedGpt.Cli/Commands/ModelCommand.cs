@@ -21,7 +21,8 @@ internal static class ModelCommand
         var name = new Option<string>("--name") { HelpName = "NAME", Description = "The name of the model in requests. Default: that of its folder." };
         Option<int?> kvTokens = SharedOptions.KvTokens();
         Option<TensorType?> kvType = SharedOptions.KvType();
-        var command = new Command("load", "Load a model: plan it over the silos that live, and serve it until it is unloaded.") { folder, cluster, name, kvTokens, kvType };
+        Option<int?> replicas = SharedOptions.Replicas();
+        var command = new Command("load", "Load a model: plan it over the silos that live, and serve it until it is unloaded.") { folder, cluster, name, replicas, kvTokens, kvType };
         command.SetAction(result =>
         {
             string path = Path.GetFullPath(result.GetRequiredValue(folder));
@@ -31,6 +32,7 @@ internal static class ModelCommand
                 Path = path,
                 KvTokens = result.GetValue(kvTokens),
                 KvType = result.GetValue(kvType) ?? TensorType.Float32,
+                Replicas = SharedOptions.ReplicasOf(result.GetValue(replicas)),
             };
             return Connected.RunAsync(result.GetRequiredValue(cluster), result.GetValue(logLevel), async (connection, cancellation) =>
             {

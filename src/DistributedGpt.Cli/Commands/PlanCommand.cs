@@ -20,11 +20,7 @@ internal static class PlanCommand
         {
             HelpName = "FILE", Required = true, Description = "The silos, a JSON file: {\"silos\": [{\"name\": \"a\", \"memory\": \"64GiB\", \"layer_ms\": {\"1\": 2.5, \"64\": 9.0}}, ...]}, see docs/architecture.md.",
         };
-        var replicas = new Option<int?>("--replicas")
-        {
-            HelpName = "N", Description = "Replicas of the model, or auto: as many as are fastest. Default: 1.",
-            CustomParser = result => Values.Text(result) == "auto" ? 0 : Values.IntegerIn(1, ClusterPlanner.FullLoad)(result),
-        };
+        Option<int?> replicas = SharedOptions.Replicas();
         var kvTokens = new Option<int?>("--kv-tokens") { HelpName = "N", Description = "Tokens that the KV cache of a replica holds. Default: one full context and 8,192, within memory.", CustomParser = Values.IntegerIn(1, int.MaxValue) };
         Option<TensorType?> weightType = SharedOptions.WeightType();
         Option<TensorType?> kvType = SharedOptions.KvType();
@@ -43,7 +39,7 @@ internal static class PlanCommand
                 Network = inventory.Network,
                 KvBlocks = Blocks(tokens ?? shape.ContextLength + (long)DefaultExtraTokens),
                 LeastKvBlocks = tokens is null ? Blocks(shape.ContextLength) : null,
-                Replicas = result.GetValue(replicas) switch { null => 1, 0 => null, int count => count },
+                Replicas = SharedOptions.ReplicasOf(result.GetValue(replicas)),
             };
             Write(shape, request, Plan(request, path), result.GetValue(json));
             return 0;

@@ -14,7 +14,7 @@ internal static class StatusCommand
     public static Command Build(Option<LogLevel?> logLevel)
     {
         Option<ClusterAddress> cluster = SharedOptions.Cluster();
-        var watch = new Option<bool>("--watch") { Description = "Show it again every second, with the tokens per second, until Ctrl-C." };
+        var watch = new Option<bool>("--watch") { Description = "Show it again every second, until Ctrl-C." };
         var json = new Option<bool>("--json") { Description = "One JSON object, each time on a line of its own." };
         var command = new Command("status", "Show a cluster: its silos, its models, and which layers live where.") { cluster, watch, json };
         command.SetAction(result => RunAsync(result.GetRequiredValue(cluster), result.GetValue(watch), result.GetValue(json), result.GetValue(logLevel)));

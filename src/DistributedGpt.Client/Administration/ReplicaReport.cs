@@ -9,6 +9,7 @@ namespace DistributedGpt.Client;
 /// <param name="Epoch">How often it was attached.</param>
 /// <param name="Stages">Its stages, in the order of their layers.</param>
 /// <param name="Scheduler">Its requests and blocks.</param>
+/// <param name="TokensPerSecond">Tokens that it generated per second in the last few seconds.</param>
 [GenerateSerializer, Immutable]
 public sealed record ReplicaReport(
     [property: Id(0)] int Index,
@@ -16,4 +17,5 @@ public sealed record ReplicaReport(
     [property: Id(2)] string Coordinator,
     [property: Id(3)] long Epoch,
     [property: Id(4)] StageReport[] Stages,
-    [property: Id(5)] SchedulerStatus Scheduler);
+    [property: Id(5)] SchedulerStatus Scheduler,
+    [property: Id(6)] double TokensPerSecond);

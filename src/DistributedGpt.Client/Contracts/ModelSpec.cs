@@ -17,4 +17,7 @@ public sealed record ModelSpec
 
     /// <summary>Positions that the KV cache holds; null: one full context plus 8 x 1,024, within memory.</summary>
     [Id(3)] public int? KvTokens { get; init; }
+
+    /// <summary>How many replicas of it share the requests; null: as many as are fastest.</summary>
+    [Id(4)] public int? Replicas { get; init; } = 1;
 }

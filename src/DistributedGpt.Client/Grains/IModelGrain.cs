@@ -1,3 +1,5 @@
+using DistributedGpt.Engine;
+
 namespace DistributedGpt.Client;
 
 /// <summary>A model by its name: its description and its replicas.</summary>
@@ -12,6 +14,9 @@ public interface IModelGrain : IGrainWithStringKey
     Task<ModelInfo?> GetInfo();
 
     /// <summary>The key of the coordinator that is to serve a request.</summary>
+    /// <param name="prefixes">The prompt's <see cref="PromptPrefixes"/>.</param>
+    /// <param name="completions">How many completions are asked for.</param>
+    /// <param name="avoid">A coordinator that did not answer: it is named again only where no other replica serves.</param>
     [ResponseTimeout("00:00:01")]
-    Task<string> Route(int promptTokens);
+    Task<string> Route(BlockHash[] prefixes, int completions, string? avoid);
 }

@@ -8,6 +8,8 @@ namespace DistributedGpt.Client;
 /// <inheritdoc cref="IServedModel"/>
 internal sealed class ServedModel(ModelInfo info, IModelGrain grain, Func<string, Subscription> subscribe) : IServedModel
 {
+    private readonly BlockHasher _hasher = new(info.Fingerprint);
+
     /// <inheritdoc/>
     public ModelInfo Info => info;
 
@@ -18,7 +20,8 @@ internal sealed class ServedModel(ModelInfo info, IModelGrain grain, Func<string
     public async IAsyncEnumerable<CompletionChunk> GenerateAsync(
         GenerateRequest request, IReadOnlyList<string> stopStrings, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        string coordinator = await IdempotentCall.RepeatAsync(() => grain.Route(request.PromptIds.Length), cancellationToken);
+        BlockHash[] prefixes = PromptPrefixes.Of(_hasher, request.CacheSalt, request.PromptIds);
+        string coordinator = await IdempotentCall.RepeatAsync(() => grain.Route(prefixes, request.Completions, avoid: null), cancellationToken);
         Subscription subscription = subscribe(coordinator);
         ChannelReader<TokenEvent> tokens = subscription.Open(request);
         try

@@ -1,55 +1,77 @@
 using DistributedGpt.Client;
+using DistributedGpt.Engine;
 using Orleans.Concurrency;
 
 namespace DistributedGpt.Cluster;
 
 /// <summary>
-/// Which models the cluster is to serve: a durable list, changed by compare-and-swap. A model enters it only when it has been
-/// loaded, so a load that fails leaves nothing behind.
+/// Which models the cluster is to serve: a durable list, changed by compare-and-swap. A model enters it before it is loaded and
+/// leaves it when nothing of it is left, so that whoever reads the list knows of everything that the silos may hold: a load or an
+/// unloading that nobody carries on is put in order by <see cref="Wake"/>.
 /// </summary>
 [KeepAlive, Reentrant]
 internal sealed class CatalogGrain(RecordStore records, IClusterMembershipService membership, SiloAgents agents) : Grain, ICatalogControl
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
+    // What this activation is loading and unloading, and which of that at once.
+    private readonly Dictionary<string, Task<string?>> _loads = [];
+    private readonly Dictionary<string, Task> _unloads = [];
+    private readonly HashSet<string> _ending = [];
+    private readonly CancellationTokenSource _stopping = new();
+
+    /// <inheritdoc/>
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => _stopping.CancelAsync();
+
     public async Task<ModelInfo[]> ListModels()
     {
-        ModelInfo?[] infos = await Task.WhenAll((await ReadAsync()).Select(entry => GrainFactory.GetGrain<IModelGrain>(entry.Model.Name).GetInfo()));
+        ModelInfo?[] infos = await Task.WhenAll((await ReadServedAsync()).Select(entry => Model(entry.Name).GetInfo()));
         return [.. infos.OfType<ModelInfo>().Select(info => info with { TokenizerJson = [] })];
     }
 
     public async Task<bool> IsReady()
     {
-        bool[] ready = await Task.WhenAll((await ReadAsync()).Select(entry => GrainFactory.GetGrain<IModelControl>(entry.Model.Name).IsReady()));
-        return ready.Length > 0 && Array.TrueForAll(ready, each => each);
+        ModelReport[] models = await Task.WhenAll((await ReadServedAsync()).Select(DescribeAsync));
+        return models.Length > 0 && Array.TrueForAll(models, model => Array.Exists(model.Replicas, replica => replica.State == CoordinatorState.Running));
     }
 
-    public async Task<CatalogEntry?> Find(string name) => Array.Find(await ReadAsync(), entry => entry.Model.Name == name);
+    public async Task<CatalogEntry?> Find(string name) => (await ReadServedAsync()).FirstOrDefault(entry => entry.Name == name);
 
     public async Task<string?> Load(ModelSpec model)
     {
-        if (await Find(model.Name) is { Model: var present })
-            return present == model ? null : $"{model.Name}: model: a model of that name is loaded from {present.Path}";
-        (CatalogEntry? entry, string? error) = await GrainFactory.GetGrain<IModelControl>(model.Name).Load(model);
-        if (entry is not null) await ChangeAsync(entries => [.. entries.Where(other => other.Model.Name != model.Name), entry]);
-        return error;
+        var entry = new CatalogEntry(model, ModelState.Loading, model.Replicas ?? ClusterPlanner.FullLoad, "", DateTime.UtcNow);
+        CatalogEntry[] entries = await ChangeAsync(entries => entries.Any(other => other.Name == model.Name) ? entries : [.. entries, entry]);
+        CatalogEntry present = entries.First(other => other.Name == model.Name);
+        if (present.Model != model) return $"{model.Name}: model: a model of that name is {Describe(present.State)}, from {present.Model.Path}";
+        if (present.State == ModelState.Serving) return null;
+        if (present.State == ModelState.Unloading) return $"{model.Name}: model: it is being unloaded";
+        if (!_loads.TryGetValue(model.Name, out Task<string?>? load)) _loads.Add(model.Name, load = LoadAsync(entry));
+        return await load;
     }
 
-    public Task<LoadProgress> GetProgress(string name) => Coordinator(name).GetProgress();
+    public Task<LoadProgress> GetProgress(string name) => Model(name).GetProgress();
 
     public async Task<bool> Unload(string name, bool now)
     {
-        if (await Find(name) is null) return false;
-        await ChangeAsync(entries => [.. entries.Where(entry => entry.Model.Name != name)]);
-        await GrainFactory.GetGrain<IModelControl>(name).Unload(now);
+        CatalogEntry[] entries = await ChangeAsync(entries =>
+            Array.ConvertAll(entries, entry => entry.Name == name && entry.State == ModelState.Serving ? entry with { State = ModelState.Unloading } : entry));
+        if (Array.Find(entries, entry => entry.Name == name) is not { State: ModelState.Unloading } entry) return false;
+        if (now && _ending.Add(name) && _unloads.ContainsKey(name)) await TryUnloadAsync(entry);
+        await UnloadAsync(entry);
         return true;
     }
 
     public async Task<ModelSpec[]> Wake()
     {
         CatalogEntry[] entries = await ReadAsync();
-        await Task.WhenAll(entries.Select(entry => Coordinator(entry.Model.Name).GetReport()));
-        return Array.ConvertAll(entries, entry => entry.Model);
+        foreach (CatalogEntry entry in entries)
+        {
+            if (entry.State == ModelState.Unloading || (entry.State == ModelState.Loading && !_loads.ContainsKey(entry.Name))) _ = UnloadAsync(entry);
+        }
+
+        CatalogEntry[] served = Array.FindAll(entries, entry => entry.State == ModelState.Serving);
+        await Task.WhenAll(served.SelectMany(Coordinators).Select(coordinator => coordinator.GetReport()));
+        return Array.ConvertAll(served, entry => entry.Model);
     }
 
     public async Task<string?> Drain(string silo)
@@ -57,8 +79,15 @@ internal sealed class CatalogGrain(RecordStore records, IClusterMembershipServic
         ClusterMember? member = membership.CurrentSnapshot.Members.Values.FirstOrDefault(member => member.Name == silo && member.Status == SiloStatus.Active);
         if (member is null) return $"{silo}: silo: there is no silo of that name";
         await agents[member.SiloAddress].Leave();
-        string?[] errors = await Task.WhenAll((await ReadAsync()).Select(entry => Coordinator(entry.Model.Name).Drain(member.SiloAddress)));
-        return errors.Any(error => error is not null) ? string.Join("; ", errors.OfType<string>()) : null;
+        List<string> errors = [];
+
+        // One after the other: each must find the memory that those before it have taken.
+        foreach (ICoordinatorControl coordinator in (await ReadAsync()).SelectMany(Coordinators))
+        {
+            if (await coordinator.Drain(member.SiloAddress) is { } error) errors.Add(error);
+        }
+
+        return errors.Count > 0 ? string.Join("; ", errors) : null;
     }
 
     public async Task<ClusterStatus> GetStatus()
@@ -67,11 +96,76 @@ internal sealed class CatalogGrain(RecordStore records, IClusterMembershipServic
             .Where(member => member.Status != SiloStatus.Dead)
             .OrderBy(member => member.Name, StringComparer.Ordinal)
             .Select(DescribeAsync));
-        Task<ModelReport[]> models = Task.WhenAll((await ReadAsync()).Select(entry => entry.Model).OrderBy(model => model.Name, StringComparer.Ordinal).Select(DescribeAsync));
+        Task<ModelReport[]> models = Task.WhenAll((await ReadAsync()).OrderBy(entry => entry.Name, StringComparer.Ordinal).Select(DescribeAsync));
         return new ClusterStatus(await silos, await models);
     }
 
-    private ICoordinatorControl Coordinator(string model) => GrainFactory.GetGrain<ICoordinatorControl>(new ReplicaKey(model, 0).ToString());
+    private async Task<string?> LoadAsync(CatalogEntry entry)
+    {
+        string? error;
+        try
+        {
+            (CatalogEntry? loaded, error) = await Model(entry.Name).Load(entry.Model);
+            if (loaded is not null)
+            {
+                await ChangeAsync(entries => Array.ConvertAll(entries, other => other.Name == entry.Name ? loaded : other));
+                return null;
+            }
+
+            await ChangeAsync(entries => [.. entries.Where(other => other.Name != entry.Name)]);
+            return error;
+        }
+        catch (Exception e)
+        {
+            await UnloadAsync(entry);
+            return $"{entry.Name}: model: its load was cut short: {e.Message}";
+        }
+        finally
+        {
+            _loads.Remove(entry.Name);
+        }
+    }
+
+    /// <summary>Takes a model off the silos, whatever becomes of them meanwhile, and then out of the catalog.</summary>
+    private async Task UnloadAsync(CatalogEntry entry)
+    {
+        if (!_unloads.TryGetValue(entry.Name, out Task? unload)) _unloads.Add(entry.Name, unload = CarryOutAsync());
+        await unload;
+
+        async Task CarryOutAsync()
+        {
+            await Task.Yield();
+            try
+            {
+                while (!await TryUnloadAsync(entry)) await Task.Delay(Patience, _stopping.Token);
+                await ChangeAsync(entries => [.. entries.Where(other => other.Name != entry.Name)]);
+            }
+            finally
+            {
+                _ending.Remove(entry.Name);
+                _unloads.Remove(entry.Name);
+            }
+        }
+    }
+
+    /// <summary>False where a silo was lost meanwhile: its coordinators are made anew and must be told again.</summary>
+    private async Task<bool> TryUnloadAsync(CatalogEntry entry)
+    {
+        try
+        {
+            await Model(entry.Name).Unload(entry.Replicas, entry.State == ModelState.Loading || _ending.Contains(entry.Name));
+            return true;
+        }
+        catch (Exception e) when (e is OrleansException or TimeoutException or OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private IModelControl Model(string name) => GrainFactory.GetGrain<IModelControl>(name);
+
+    private IEnumerable<ICoordinatorControl> Coordinators(CatalogEntry entry) => Enumerable.Range(0, entry.Replicas)
+        .Select(replica => GrainFactory.GetGrain<ICoordinatorControl>(new ReplicaKey(entry.Name, replica).ToString()));
 
     private async Task<SiloReport> DescribeAsync(ClusterMember member)
     {
@@ -81,28 +175,38 @@ internal sealed class CatalogGrain(RecordStore records, IClusterMembershipServic
             : report with { Device = capacity.Device, MemoryLimit = capacity.MemoryLimit, ReservedBytes = capacity.ReservedBytes };
     }
 
-    /// <summary>A coordinator that does not answer must not keep the others from being seen.</summary>
-    private async Task<ModelReport> DescribeAsync(ModelSpec model)
+    /// <summary>A model that does not answer must not keep the others from being seen.</summary>
+    private async Task<ModelReport> DescribeAsync(CatalogEntry entry)
     {
         try
         {
-            ReplicaReport? report = await Coordinator(model.Name).GetReport().WaitAsync(Patience);
-            return new ModelReport(model.Name, model.Path, report is null ? [] : [report]);
+            return await Model(entry.Name).GetReport(entry);
         }
         catch (Exception e) when (e is OrleansException or TimeoutException)
         {
-            return new ModelReport(model.Name, model.Path, []);
+            return new ModelReport(entry.Name, entry.Model.Path, entry.State, entry.State == ModelState.Loading ? 0 : entry.Replicas, []);
         }
     }
 
+    private static string Describe(ModelState state) => state switch
+    {
+        ModelState.Loading => "being loaded",
+        ModelState.Unloading => "being unloaded",
+        _ => "loaded",
+    };
+
+    private async Task<CatalogEntry[]> ReadServedAsync() => Array.FindAll(await ReadAsync(), entry => entry.State == ModelState.Serving);
+
     private async Task<CatalogEntry[]> ReadAsync() => (await records.ReadAsync<CatalogRecord>(CatalogRecord.Name)).Value?.Models ?? [];
 
-    private async Task ChangeAsync(Func<CatalogEntry[], CatalogEntry[]> change)
+    /// <returns>The entries after the change.</returns>
+    private async Task<CatalogEntry[]> ChangeAsync(Func<CatalogEntry[], CatalogEntry[]> change)
     {
         while (true)
         {
             StoredRecord<CatalogRecord> record = await records.ReadAsync<CatalogRecord>(CatalogRecord.Name);
-            if (await records.TryWriteAsync(record, new CatalogRecord(change(record.Value?.Models ?? [])))) return;
+            CatalogEntry[] before = record.Value?.Models ?? [], after = change(before);
+            if (after == before || await records.TryWriteAsync(record, new CatalogRecord(after))) return after;
         }
     }
 }

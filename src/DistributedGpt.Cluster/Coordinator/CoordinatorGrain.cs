@@ -11,7 +11,7 @@ namespace DistributedGpt.Cluster;
 /// Drives the <see cref="CoordinatorProtocol"/> of one replica: carries its commands to the record, the stages and the clients, and
 /// their answers back. What is decided is decided there; here are the calls, the timers and the waiting clients.
 /// <para>
-/// Roles: the only writer of the replica's record. It plans the replica once, loads its parts through their grains, and sends
+/// Roles: the only writer of the replica's record. It loads the replica's parts through their grains as they were planned, and sends
 /// each step into the first stage's first layer; the last stage calls <see cref="Completed"/>.
 /// </para>
 /// <para>
@@ -31,7 +31,6 @@ internal sealed partial class CoordinatorGrain(
     LivingSilos silos,
     PartPlacement parts,
     ILocalSiloDetails local,
-    FingerprintCache fingerprints,
     ILogger<CoordinatorGrain> logger) : Grain, ICoordinatorControl
 {
     private static readonly TimeSpan MovePause = TimeSpan.FromMilliseconds(10);
@@ -42,13 +41,16 @@ internal sealed partial class CoordinatorGrain(
     private ReplicaKey? _key;
     private ReplicaJournal? _journal;
     private StagePlacement? _placement;
+    private LoadReporter? _reporter;
     private CoordinatorProtocol? _protocol;
     private Scheduler? _scheduler;
     private StepSender? _steps;
     private ReplicaRecord? _record;
     private StageSpec[] _stages = [];
     private TaskCompletionSource<string?>? _loaded;
+    private Task _raising = Task.CompletedTask;
     private bool _unloading;
+    private bool _ending;
     private ReplicaRecord? _moving;
     private ReplicaMetrics? _metrics;
     private Recovery? _recovery;
@@ -57,13 +59,16 @@ internal sealed partial class CoordinatorGrain(
 
     private ReplicaJournal Journal => _journal ??= new ReplicaJournal(records, Key, _id);
 
-    private StagePlacement Placement => _placement ??= new StagePlacement(Key, silos, store, fingerprints, logger);
+    private StagePlacement Placement => _placement ??= new StagePlacement(Key, silos, store, logger);
+
+    private LoadReporter Reporter => _reporter ??= new LoadReporter(Key, GrainFactory);
 
     /// <inheritdoc/>
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         if (await Journal.ReadAsync() is { } record) Begin(record);
         Run(WatchSilosAsync());
+        Run(Reporter.RunAsync(() => _protocol is null ? null : (_protocol.State, _scheduler!.Status), _stopping.Token));
     }
 
     /// <inheritdoc/>
@@ -74,18 +79,19 @@ internal sealed partial class CoordinatorGrain(
         _held.ReleaseAll();
     }
 
-    public async Task<string?> Load(ModelSpec model)
+    public async Task<string?> Load(ReplicaRecord plan)
     {
         if (_protocol is null)
         {
             try
             {
-                ReplicaRecord? record = await Journal.CreateAsync(await Placement.PlanAsync(model));
-                if (record is null) return $"{model.Name}: replica: is being loaded by another coordinator";
+                // Before the record is written: a folder that cannot be used here leaves none.
+                store.Folder(plan.Model.Path);
+                if (await Journal.CreateAsync(plan) is not { } record) return $"{Key}: replica: is being loaded by another coordinator";
                 _loaded = new TaskCompletionSource<string?>(TaskCreationOptions.RunContinuationsAsynchronously);
                 Begin(record);
             }
-            catch (Exception e) when (e is ModelFormatException or InsufficientMemoryException)
+            catch (ModelFormatException e)
             {
                 return e.Message;
             }
@@ -94,18 +100,19 @@ internal sealed partial class CoordinatorGrain(
         return _loaded is null ? null : await _loaded.Task;
     }
 
-    public async Task<LoadProgress> GetProgress() =>
-        _record is null ? default : new LoadProgress(await parts.GetLoadedBytesAsync(Key, _record), Placement.TotalBytes);
-
     public Task<ReplicaReport?> GetReport() => Task.FromResult(_record is { } record && _scheduler is { } scheduler && _protocol is { } protocol
-        ? new ReplicaReport(Key.Index, protocol.State, local.Name, record.Epoch, [.. record.Plan.Stages.Select(Describe)], scheduler.Status)
+        ? new ReplicaReport(Key.Index, protocol.State, local.Name, record.Epoch, [.. record.Plan.Stages.Select(Describe)], scheduler.Status, Reporter.TokensPerSecond)
         : null);
 
     public async Task Unload(bool now)
     {
         _unloading = true;
-        while (!now && _scheduler?.Status is { } status && status.Running + status.Waiting > 0) await Task.Delay(HeldAnswers.Heartbeat, _stopping.Token);
-        if (_record is not null) await AbandonAsync();
+        _ending |= now;
+        while (!_ending && _scheduler?.Status is { } status && status.Running + status.Waiting > 0) await Task.Delay(HeldAnswers.Heartbeat, _stopping.Token);
+
+        // A load that is under way would bring parts that nobody releases.
+        while (!_raising.IsCompleted) await _raising;
+        await AbandonAsync();
     }
 
     public async Task<string?> Drain(SiloAddress silo)
@@ -138,8 +145,8 @@ internal sealed partial class CoordinatorGrain(
 
     public Task<DeliverySession?> Submit(GenerateRequest request, Guid subscription)
     {
-        // One that runs may be submitted again: its client has lost an answer.
-        if (_protocol is null || (_unloading && !_scheduler!.Contains(request.Id)))
+        // One that was accepted before may be submitted again: its client has lost an answer, or its replica.
+        if (_protocol is null || (_unloading && request.Submission == 1 && !_scheduler!.Contains(request.Id)))
             throw new RequestRefusedException(RequestRefusedException.ModelNotFound, $"The model '{Key.Model}' is not loaded.", "model");
         DeliverySession? session = _protocol.Submit(request, subscription);
         CarryOut();
@@ -155,14 +162,10 @@ internal sealed partial class CoordinatorGrain(
 
     public async Task<TokenBatch> Next(Guid subscription, DeliveryAck ack)
     {
-        if (_protocol is null) return new TokenBatch(default, 0, []);
-        TokenBatch batch = _protocol.Next(subscription, ack);
-        CarryOut();
-        if (batch.Entries.Length > 0) return batch;
+        TokenBatch batch = Answer(subscription, ack);
+        if (_protocol is null || batch.Entries.Length > 0) return batch;
         await _held.WaitAsync(subscription, _stopping.Token);
-        batch = _protocol.Next(subscription, ack);
-        CarryOut();
-        return batch;
+        return Answer(subscription, ack);
     }
 
     public Task Completed(long epoch, int number, SampledToken[] tokens)
@@ -170,6 +173,13 @@ internal sealed partial class CoordinatorGrain(
         _protocol?.Completed(epoch, number, tokens);
         CarryOut();
         return Task.CompletedTask;
+    }
+
+    private TokenBatch Answer(Guid subscription, DeliveryAck ack)
+    {
+        TokenBatch batch = _protocol?.Next(subscription, ack) ?? new TokenBatch(default, 0, []);
+        CarryOut();
+        return batch;
     }
 
     private void Begin(ReplicaRecord record)
@@ -216,7 +226,8 @@ internal sealed partial class CoordinatorGrain(
                 case RaiseEpoch:
                     // The first epoch of a replica is a load.
                     if (_record!.Epoch > 0) _recovery ??= new Recovery(Key, logger);
-                    Run(RaiseEpochAsync());
+                    _raising = RaiseEpochAsync();
+                    Run(_raising);
                     break;
                 case AttachStage attach:
                     Run(AttachAsync(attach));
@@ -263,7 +274,7 @@ internal sealed partial class CoordinatorGrain(
             ReplicaRecord? raised = await Journal.RaiseAsync(_protocol!.Epoch == 0, PlaceAsync);
             if (raised is null)
             {
-                _protocol!.EpochLost();
+                _protocol.EpochLost();
                 CarryOut();
                 return;
             }
@@ -273,9 +284,10 @@ internal sealed partial class CoordinatorGrain(
             if (await parts.LoadAsync(Key, raised, _stopping.Token) is { } error)
             {
                 LogLoadFailed(Key, error);
-                if (_loaded?.TrySetResult(error) == true)
+                if (_loaded is { Task.IsCompleted: false })
                 {
                     await AbandonAsync();
+                    _loaded.TrySetResult(error);
                     return;
                 }
 
@@ -292,7 +304,7 @@ internal sealed partial class CoordinatorGrain(
         {
             // Whatever it is, storage that is away among it, the next try may succeed, and there is no other way on.
             LogCommandFailed(e, Key);
-            _protocol!.EpochFailed();
+            _protocol?.EpochFailed();
         }
 
         CarryOut();
@@ -317,12 +329,12 @@ internal sealed partial class CoordinatorGrain(
         }
     }
 
-    /// <summary>The first load failed, or the replica is unloaded: nothing is left behind.</summary>
+    /// <summary>The first load failed, or the replica is unloaded: nothing is left behind, and nobody computes any more.</summary>
     private async Task AbandonAsync()
     {
-        await parts.ReleaseAsync(Key, _record!);
-        await Journal.ClearAsync();
         _protocol = null;
+        if (_record is not null) await parts.ReleaseAsync(Key, _record);
+        await Journal.ClearAsync();
         DeactivateOnIdle();
     }
 
@@ -332,8 +344,8 @@ internal sealed partial class CoordinatorGrain(
         {
             StageSpec stage = _stages[attach.Stage];
             AttachReply reply = await FirstLayer(stage).Attach(stage, attach.Epoch);
-            _protocol!.Attached(attach.Epoch, attach.Stage, reply);
-            if (_protocol.State == CoordinatorState.Running)
+            _protocol?.Attached(attach.Epoch, attach.Stage, reply);
+            if (_protocol?.State == CoordinatorState.Running)
             {
                 _loaded?.TrySetResult(null);
                 _recovery?.Attached(_record!.Epoch);
@@ -343,7 +355,7 @@ internal sealed partial class CoordinatorGrain(
         catch (Exception e) when (e is not OperationCanceledException)
         {
             LogCommandFailed(e, Key);
-            _protocol!.AttachFailed(attach.Epoch, attach.Stage);
+            _protocol?.AttachFailed(attach.Epoch, attach.Stage);
         }
 
         CarryOut();

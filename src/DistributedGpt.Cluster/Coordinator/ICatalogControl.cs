@@ -5,10 +5,12 @@ namespace DistributedGpt.Cluster;
 /// <summary>The catalog as the cluster's own parts see it.</summary>
 internal interface ICatalogControl : ICatalogGrain
 {
-    /// <summary>The entry of that name, or null.</summary>
+    /// <summary>The entry of that name, if it is served; else null.</summary>
     Task<CatalogEntry?> Find(string name);
 
-    /// <summary>Sees to it that every model of the catalog has its coordinators.</summary>
+    /// <summary>
+    /// Sees to it that every model of the catalog has its coordinators, and that what was half loaded or half unloaded goes.
+    /// </summary>
     /// <returns>The models.</returns>
     Task<ModelSpec[]> Wake();
 }

@@ -7,16 +7,12 @@ namespace DistributedGpt.Cluster;
 /// <summary>The coordinator as the cluster's own parts see it.</summary>
 internal interface ICoordinatorControl : ICoordinatorGrain
 {
-    /// <summary>Plans the replica, if it has no plan, and loads it; returns when it is ready to serve.</summary>
+    /// <summary>Loads the replica as it was planned; returns when it is ready to serve.</summary>
     /// <returns>Null, or why it cannot be loaded, fit for the user.</returns>
     [ResponseTimeout("01:00:00")]
-    Task<string?> Load(ModelSpec model);
+    Task<string?> Load(ReplicaRecord plan);
 
-    /// <summary>How much of the replica is loaded.</summary>
-    [AlwaysInterleave]
-    Task<LoadProgress> GetProgress();
-
-    /// <summary>Drops the replica, once its requests have ended or at once.</summary>
+    /// <summary>Drops the replica, once its requests have ended or at once; nothing happens where there is none.</summary>
     [ResponseTimeout("01:00:00")]
     Task Unload(bool now);
 

@@ -27,14 +27,9 @@ internal sealed class PartPlacement(IGrainFactory grains, SiloAgents agents, Liv
         }
     }
 
-    /// <summary>Bytes of the replica that are loaded, on all silos of its plan.</summary>
-    public async Task<long> GetLoadedBytesAsync(ReplicaKey replica, ReplicaRecord record) =>
-        (await Task.WhenAll(Living(record).Select(silo => agents[silo].GetLoadedBytes(replica)))).Sum();
-
     /// <summary>Drops everything of the replica on all silos of its plan.</summary>
-    public Task ReleaseAsync(ReplicaKey replica, ReplicaRecord record) => Task.WhenAll(Living(record).Select(silo => agents[silo].Release(replica)));
-
-    private IEnumerable<SiloAddress> Living(ReplicaRecord record) => record.Silos.Where(silo => !silos.IsLost(silo));
+    public Task ReleaseAsync(ReplicaKey replica, ReplicaRecord record) =>
+        Task.WhenAll(record.Silos.Where(silo => !silos.IsLost(silo)).Select(silo => agents[silo].Release(replica)));
 
     private async Task<string?> LoadAsync(PartKey part, LoadRequest request, CancellationToken cancellationToken)
     {

@@ -15,7 +15,8 @@ internal sealed class ReplicaJournal(RecordStore records, ReplicaKey replica, Gu
     {
         StoredRecord<ReplicaRecord> stored = await records.ReadAsync<ReplicaRecord>(replica.ToString());
         if (stored.Value is { } present) return present;
-        return await records.TryWriteAsync(stored, plan) ? plan : null;
+        ReplicaRecord mine = plan with { Owner = owner };
+        return await records.TryWriteAsync(stored, mine) ? mine : null;
     }
 
     /// <summary>Raises the epoch.</summary>
@@ -34,10 +35,10 @@ internal sealed class ReplicaJournal(RecordStore records, ReplicaKey replica, Gu
         }
     }
 
-    /// <summary>Removes the record, if this activation is its owner.</summary>
+    /// <summary>Removes the record, whoever wrote it.</summary>
     public async Task ClearAsync()
     {
         StoredRecord<ReplicaRecord> stored = await records.ReadAsync<ReplicaRecord>(replica.ToString());
-        if (stored.Value?.Owner == owner) await records.ClearAsync(stored);
+        if (stored.Value is not null) await records.ClearAsync(stored);
     }
 }

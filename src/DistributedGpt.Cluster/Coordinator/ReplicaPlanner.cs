@@ -6,7 +6,7 @@ using DistributedGpt.Transformer;
 namespace DistributedGpt.Cluster;
 
 /// <summary>
-/// Plans a replica for the silos that live, by their memory and their speed. What does not fit is refused with the numbers, before
+/// Plans replicas for the silos that live, by their memory and their speed. What does not fit is refused with the numbers, before
 /// anything is loaded.
 /// </summary>
 internal static class ReplicaPlanner
@@ -19,7 +19,7 @@ internal static class ReplicaPlanner
     /// <summary>Of a silo that has not measured any; all are alike then.</summary>
     private static readonly StepTimes Unmeasured = new([KeyValuePair.Create(1, 1.0)]);
 
-    /// <summary>Plans stages and cache.</summary>
+    /// <summary>Plans replicas, stages and cache.</summary>
     /// <param name="folder">The model.</param>
     /// <param name="model">How it is to be served.</param>
     /// <param name="silos">The silos; the plan counts these.</param>
@@ -38,6 +38,7 @@ internal static class ReplicaPlanner
                     new SiloResources(silo.Name, silo.Capacity.Device, silo.Capacity.FreeBytes, times[i].Scale(layers), PartBytes.Factor(folder, silo.Capacity.WeightType)))],
                 KvBlocks = Blocks(model.KvTokens ?? config.ContextLength + DefaultExtraTokens),
                 LeastKvBlocks = model.KvTokens is null ? Blocks(config.ContextLength) : null,
+                Replicas = model.Replicas,
             });
         }
         catch (InsufficientMemoryException e)

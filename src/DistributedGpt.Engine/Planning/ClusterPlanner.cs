@@ -77,6 +77,8 @@ public static class ClusterPlanner
         ModelShape model = request.Model;
         long tokens = (long)blocks * StepBatch.BlockSize;
         UInt128 cache = (UInt128)model.KvBytesPerBlock * (UInt128)blocks;
+        if (request.Replicas > request.Silos.Count)
+            return new InsufficientMemoryException($"replicas: expected at most {request.Silos.Count}, one for each silo, found {request.Replicas}");
         string replicas = request.Replicas is > 1 and int count ? $"{count} times " : "";
         Int128 found = request.Silos.Aggregate(Int128.Zero, (sum, silo) => sum + silo.MemoryBytes);
         string silos = string.Join(", ", request.Silos.Take(SilosNamed).Select(silo => $"{silo.Name} has {silo.MemoryBytes:N0}"));

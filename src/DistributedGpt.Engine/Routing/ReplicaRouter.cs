@@ -30,6 +30,9 @@ public sealed class ReplicaRouter
         _replicas = [.. Enumerable.Range(0, replicas).Select(index => new Replica(index))];
     }
 
+    /// <summary>How many replicas there are.</summary>
+    public int Replicas => _replicas.Length;
+
     /// <summary>A replica tells how it is.</summary>
     public void Report(int replica, ReplicaLoad load)
     {

@@ -124,7 +124,7 @@ public sealed class ClusterPlannerTests
 
     [Fact]
     public void Plan_MoreReplicasThanSilos_IsRefused() =>
-        Assert.Contains("3 times", Assert.Throws<InsufficientMemoryException>(() => ClusterPlanner.Plan(Request(3, 1, 1) with { Replicas = 3 })).Message, StringComparison.Ordinal);
+        Assert.Contains("expected at most 2, one for each silo, found 3", Assert.Throws<InsufficientMemoryException>(() => ClusterPlanner.Plan(Request(3, 1, 1) with { Replicas = 3 })).Message, StringComparison.Ordinal);
 
     [Theory]
     [InlineData(0.5, 2)]
