@@ -37,6 +37,12 @@ internal sealed class FaultyBackend(Func<StepBatch, bool> throws) : IComputeBack
             inner.Forward(step, x);
         }
 
+        public int BlockBytes => inner.BlockBytes;
+
+        public void ReadBlock(int block, Span<byte> destination) => inner.ReadBlock(block, destination);
+
+        public void WriteBlock(int block, ReadOnlySpan<byte> source) => inner.WriteBlock(block, source);
+
         public void Dispose() => inner.Dispose();
     }
 }

@@ -33,7 +33,10 @@ internal sealed partial class CoordinatorGrain(
     ILocalSiloDetails local,
     ILogger<CoordinatorGrain> logger) : Grain, ICoordinatorControl
 {
-    private static readonly TimeSpan MovePause = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>A drain that a recovery interrupts is tried again, so often.</summary>
+    private const int MostDrains = 5;
 
     private readonly Guid _id = Guid.NewGuid();
     private readonly HeldAnswers _held = new();
@@ -51,7 +54,11 @@ internal sealed partial class CoordinatorGrain(
     private Task _raising = Task.CompletedTask;
     private bool _unloading;
     private bool _ending;
-    private ReplicaRecord? _moving;
+    private readonly SemaphoreSlim _moving = new(1);
+    private readonly Dictionary<PartKey, long> _incarnations = [];
+    private ReplicaMigration? _migration;
+    private Task _keeping = Task.CompletedTask;
+    private int _migrations;
     private ReplicaMetrics? _metrics;
     private Recovery? _recovery;
 
@@ -77,6 +84,7 @@ internal sealed partial class CoordinatorGrain(
         _metrics?.Dispose();
         await _stopping.CancelAsync();
         _held.ReleaseAll();
+        _migration?.End("the coordinator ends here");
     }
 
     public async Task<string?> Load(ReplicaRecord plan)
@@ -110,37 +118,32 @@ internal sealed partial class CoordinatorGrain(
         _ending |= now;
         while (!_ending && _scheduler?.Status is { } status && status.Running + status.Waiting > 0) await Task.Delay(HeldAnswers.Heartbeat, _stopping.Token);
 
-        // A load that is under way would bring parts that nobody releases.
+        // A load or a migration that is under way would bring parts that nobody releases.
+        await _moving.WaitAsync(_stopping.Token);
+        _moving.Release();
         while (!_raising.IsCompleted) await _raising;
         await AbandonAsync();
     }
 
     public async Task<string?> Drain(SiloAddress silo)
     {
-        if (_record is not { } record || !record.Plan.Stages.Any(stage => record.SiloOf(stage).Equals(silo))) return null;
-        try
+        string? error = null;
+        for (int attempt = 0; attempt < MostDrains; attempt++)
         {
-            ReplicaRecord moved = await Placement.MoveOffAsync(record, silo);
-
-            // While the old place still serves.
-            foreach (PlanStage stage in moved.Plan.Stages.Where((stage, index) => record.SiloOf(record.Plan.Stages[index]).Equals(silo)))
+            if (_record is not { } record || !record.Plan.Stages.Any(stage => record.SiloOf(stage).Equals(silo))) return null;
+            try
             {
-                if (await agents[moved.SiloOf(stage)].Preload([.. PartKey.OfStage(Key, stage)], moved) is { } error) return error;
+                error = await MigrateAsync(await Placement.MoveOffAsync(record, silo), record);
+            }
+            catch (InsufficientMemoryException e)
+            {
+                return e.Message;
             }
 
-            if (_record != record) return $"{Key}: its plan has changed meanwhile: try again";
-            _moving = moved;
-            _protocol!.Replan();
-            CarryOut();
-            while (_record.Plan.Stages.Any(stage => _record.SiloOf(stage).Equals(silo)) || _protocol.State != CoordinatorState.Running)
-                await Task.Delay(MovePause, _stopping.Token);
-            await agents[silo].Release(Key);
-            return null;
+            if (error is not null) await Task.Delay(RetryPause, _stopping.Token);
         }
-        catch (InsufficientMemoryException e)
-        {
-            return e.Message;
-        }
+
+        return error;
     }
 
     public Task<DeliverySession?> Submit(GenerateRequest request, Guid subscription)
@@ -184,16 +187,14 @@ internal sealed partial class CoordinatorGrain(
 
     private void Begin(ReplicaRecord record)
     {
-        ModelFolder folder = store.Folder(record.Model.Path);
-        ModelConfig config = folder.Config;
+        ModelConfig config = store.Folder(record.Model.Path).Config;
         Follow(record);
-        int stages = record.Plan.Stages.Length;
         var options = new SchedulerOptions
         {
             ContextLength = config.ContextLength,
             VocabularySize = config.VocabularySize,
-            MaxInFlight = stages,
-            TokenBudget = TokenBudget(config.HiddenSize, stages),
+            MaxInFlight = record.Plan.Stages.Length,
+            TokenBudget = TokenBudget(record),
         };
         _steps = new StepSender(Key, GrainFactory, logger);
         _scheduler = new Scheduler(options, new BlockPool(record.KvBlocks), new BlockHasher(record.Fingerprint));
@@ -214,8 +215,9 @@ internal sealed partial class CoordinatorGrain(
         new(stage.FirstLayer, stage.LayerCount, stage.Embedding, stage.Head, _record!.SiloNames[stage.Silo]);
 
     /// <summary>Rows per step: where a step crosses a border, its frame must stay below 2 MiB.</summary>
-    private static int TokenBudget(int hidden, int stages) =>
-        stages == 1 ? 512 : Math.Clamp((2 << 20) / (hidden * sizeof(float)), StepBatch.BlockSize, 512);
+    private int TokenBudget(ReplicaRecord record) => record.Plan.Stages.Length == 1
+        ? 512
+        : Math.Clamp((2 << 20) / (store.Folder(record.Model.Path).Config.HiddenSize * sizeof(float)), StepBatch.BlockSize, 512);
 
     private void CarryOut()
     {
@@ -223,11 +225,17 @@ internal sealed partial class CoordinatorGrain(
         {
             switch (command)
             {
-                case RaiseEpoch:
+                case RaiseEpoch raise:
                     // The first epoch of a replica is a load.
-                    if (_record!.Epoch > 0) _recovery ??= new Recovery(Key, logger);
-                    _raising = RaiseEpochAsync();
+                    if (_record!.Epoch > 0 && raise.Migration is null) _recovery ??= new Recovery(Key, logger);
+                    _raising = RaiseEpochAsync(raise.Migration);
                     Run(_raising);
+                    break;
+                case FinishCopies finish:
+                    Run(FinishCopiesAsync(finish));
+                    break;
+                case GiveUpMigration giveUp:
+                    if (_migration?.Id == giveUp.Migration) EndMigration("a step was lost, or the copy could not be finished");
                     break;
                 case AttachStage attach:
                     Run(AttachAsync(attach));
@@ -266,12 +274,101 @@ internal sealed partial class CoordinatorGrain(
         }
     }
 
-    private async Task RaiseEpochAsync()
+    /// <summary>Moves parts so that the replica stands as <paramref name="planned"/> says, with their caches, while it serves.</summary>
+    /// <returns>Null, or why they stay where they are.</returns>
+    private async Task<string?> MigrateAsync(ReplicaRecord planned, ReplicaRecord record)
+    {
+        await _moving.WaitAsync(_stopping.Token);
+        try
+        {
+            if (_record != record || _unloading || _protocol is not { State: CoordinatorState.Running }) return $"{Key}: its plan has changed meanwhile: try again";
+            var migration = new ReplicaMigration(agents, Key, ++_migrations, record, planned, _incarnations, logger);
+            _migration = migration;
+            try
+            {
+                if (await migration.BeginAsync() is { } error)
+                {
+                    EndMigration(error);
+                    return error;
+                }
+
+                migration.Times.Copied();
+                _protocol.Migrate(migration.Id, record.Epoch);
+                CarryOut();
+            }
+            catch (Exception e) when (!_stopping.IsCancellationRequested)
+            {
+                EndMigration(e.Message);
+            }
+
+            string? outcome = await migration.Outcome;
+            await _keeping;
+            return outcome;
+        }
+        finally
+        {
+            _moving.Release();
+        }
+    }
+
+    private async Task FinishCopiesAsync(FinishCopies finish)
+    {
+        ReplicaMigration migration = _migration!;
+        try
+        {
+            migration.Times.Drained();
+            Dictionary<long, long> copies = await migration.FinishAsync(finish.LiveBlocks);
+            migration.Times.Finished();
+            _protocol!.Copied(finish.Migration, copies);
+        }
+        catch (Exception e) when (!_stopping.IsCancellationRequested)
+        {
+            LogCommandFailed(e, Key);
+            _protocol!.CopyFailed(finish.Migration);
+        }
+
+        CarryOut();
+    }
+
+    /// <param name="error">Null, or why the migration was given up.</param>
+    private void EndMigration(string? error)
+    {
+        _migration?.End(error);
+        _migration = null;
+        _keeping = KeepPlanAsync();
+        Run(_keeping);
+    }
+
+    /// <summary>Tells every silo what is to be left there, until it has heard it or there is another plan.</summary>
+    private async Task KeepPlanAsync()
+    {
+        if (_record is not { } record) return;
+        int migration = _migrations + 1;
+        await Task.WhenAll(silos.Members.Select(TellAsync));
+
+        async Task TellAsync(SiloAddress silo)
+        {
+            while (_record == record && migration > _migrations && !silos.IsLost(silo))
+            {
+                try
+                {
+                    await agents[silo].Keep(Key, record, migration);
+                    return;
+                }
+                catch (Exception) when (!_stopping.IsCancellationRequested)
+                {
+                    await Task.Delay(RetryPause, _stopping.Token);
+                }
+            }
+        }
+    }
+
+    private async Task RaiseEpochAsync(Guid? migration)
     {
         try
         {
             await silos.RefreshAsync();
-            ReplicaRecord? raised = await Journal.RaiseAsync(_protocol!.Epoch == 0, PlaceAsync);
+            ReplicaRecord? raised = await Journal.RaiseAsync(_protocol!.Epoch == 0, record => PlaceAsync(record, migration));
             if (raised is null)
             {
                 _protocol.EpochLost();
@@ -280,6 +377,7 @@ internal sealed partial class CoordinatorGrain(
             }
 
             _recovery?.Recorded();
+            if (migration is not null) _migration?.Times.Recorded();
             Follow(raised);
             if (await parts.LoadAsync(Key, raised, _stopping.Token) is { } error)
             {
@@ -296,6 +394,8 @@ internal sealed partial class CoordinatorGrain(
             else
             {
                 _recovery?.Loaded();
+                if (migration is not null) _migration?.Times.Loaded();
+                _scheduler!.Resize(raised.Plan.Stages.Length, TokenBudget(raised));
                 _protocol!.EpochRaised(raised.Epoch, raised.Plan.Stages.Length);
                 LogAttaching(Key, raised.Epoch);
             }
@@ -310,11 +410,10 @@ internal sealed partial class CoordinatorGrain(
         CarryOut();
     }
 
-    /// <summary>The record with the stages where they are to be: where a drain wants them, or off the silos that are lost.</summary>
-    private async Task<ReplicaRecord> PlaceAsync(ReplicaRecord record)
+    /// <summary>The record with the stages where they are to be: where a migration wants them, or off the silos that are lost.</summary>
+    private async Task<ReplicaRecord> PlaceAsync(ReplicaRecord record, Guid? migration)
     {
-        (ReplicaRecord? moving, _moving) = (_moving, null);
-        if (moving is not null && moving.Epoch == record.Epoch && silos.LostStages(moving).Length == 0) return moving;
+        if (_migration is { } moving && moving.Id == migration && moving.Before.Epoch == record.Epoch && silos.LostStages(moving.Planned).Length == 0) return moving.Planned;
         return await Placement.ReplaceLostAsync(record);
     }
 
@@ -332,8 +431,9 @@ internal sealed partial class CoordinatorGrain(
     /// <summary>The first load failed, or the replica is unloaded: nothing is left behind, and nobody computes any more.</summary>
     private async Task AbandonAsync()
     {
+        _migration?.End($"{Key} is unloaded");
         _protocol = null;
-        if (_record is not null) await parts.ReleaseAsync(Key, _record);
+        if (_record is not null) await parts.ReleaseAsync(Key);
         await Journal.ClearAsync();
         DeactivateOnIdle();
     }
@@ -344,13 +444,9 @@ internal sealed partial class CoordinatorGrain(
         {
             StageSpec stage = _stages[attach.Stage];
             AttachReply reply = await FirstLayer(stage).Attach(stage, attach.Epoch);
+            if (reply.Refusal is null && attach.Epoch == _protocol?.Epoch) Note(stage, reply.Incarnations);
             _protocol?.Attached(attach.Epoch, attach.Stage, reply);
-            if (_protocol?.State == CoordinatorState.Running)
-            {
-                _loaded?.TrySetResult(null);
-                _recovery?.Attached(_record!.Epoch);
-                _recovery = null;
-            }
+            if (_protocol?.State == CoordinatorState.Running && attach.Epoch == _protocol.Epoch) Attached();
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
@@ -359,6 +455,23 @@ internal sealed partial class CoordinatorGrain(
         }
 
         CarryOut();
+    }
+
+    private void Note(StageSpec stage, long[] incarnations)
+    {
+        int i = 0;
+        foreach (PartKey part in PartKey.OfStage(Key, stage.Stage)) _incarnations[part] = incarnations[i++];
+    }
+
+    /// <summary>All stages follow the epoch.</summary>
+    private void Attached()
+    {
+        _loaded?.TrySetResult(null);
+        _recovery?.Attached(_record!.Epoch);
+        _recovery = null;
+        bool committed = _migration is { } migration && migration.Id == _record!.Migration;
+        if (committed) _migration!.Times.Attached();
+        EndMigration(committed ? null : "a recovery came before it");
     }
 
     private async Task ExecuteAsync(StepBatch batch)

@@ -8,6 +8,9 @@ internal sealed class LivingSilos(IClusterMembershipService membership, SiloAgen
     /// <summary>Every change of membership from now on.</summary>
     public IAsyncEnumerable<ClusterMembershipSnapshot> Changes => membership.MembershipUpdates;
 
+    /// <summary>Their addresses.</summary>
+    public SiloAddress[] Members => [.. membership.CurrentSnapshot.Members.Values.Where(member => member.Status == SiloStatus.Active).Select(member => member.SiloAddress)];
+
     /// <summary>Reads membership anew. A silo that was evicted meanwhile ends its process here.</summary>
     public ValueTask RefreshAsync() => membership.Refresh();
 

@@ -1,4 +1,3 @@
-using DistributedGpt.Engine;
 using Orleans.Runtime.Placement;
 
 namespace DistributedGpt.Cluster;
@@ -8,28 +7,20 @@ internal sealed class PartPlacement(IGrainFactory grains, SiloAgents agents, Liv
 {
     private static readonly TimeSpan MovePause = TimeSpan.FromMilliseconds(10);
 
-    /// <summary>Loads, or adopts, every part of the plan: the silos beside each other, the parts of a silo one after the other.</summary>
+    /// <summary>Loads, or adopts, every part of the plan.</summary>
     /// <returns>Null, or why a part cannot be loaded.</returns>
     public async Task<string?> LoadAsync(ReplicaKey replica, ReplicaRecord record, CancellationToken cancellationToken)
     {
-        string?[] errors = await Task.WhenAll(record.Plan.Stages.GroupBy(record.SiloOf).Select(silo => LoadSiloAsync(silo.Key, silo)));
+        string?[] errors = await Task.WhenAll(
+            from stage in record.Plan.Stages
+            let request = new LoadRequest(record.SiloOf(stage), record)
+            from part in PartKey.OfStage(replica, stage)
+            select LoadAsync(part, request, cancellationToken));
         return Array.Find(errors, error => error is not null);
-
-        async Task<string?> LoadSiloAsync(SiloAddress silo, IEnumerable<PlanStage> stages)
-        {
-            var request = new LoadRequest(silo, record);
-            foreach (PartKey part in stages.SelectMany(stage => PartKey.OfStage(replica, stage)))
-            {
-                if (await LoadAsync(part, request, cancellationToken) is { } error) return error;
-            }
-
-            return null;
-        }
     }
 
-    /// <summary>Drops everything of the replica on all silos of its plan.</summary>
-    public Task ReleaseAsync(ReplicaKey replica, ReplicaRecord record) =>
-        Task.WhenAll(record.Silos.Where(silo => !silos.IsLost(silo)).Select(silo => agents[silo].Release(replica)));
+    /// <summary>Drops everything of the replica on all silos.</summary>
+    public Task ReleaseAsync(ReplicaKey replica) => Task.WhenAll(silos.Members.Select(silo => agents[silo].Release(replica)));
 
     private async Task<string?> LoadAsync(PartKey part, LoadRequest request, CancellationToken cancellationToken)
     {

@@ -34,6 +34,17 @@ public sealed record ReplicaRecord
     /// <summary>The random id of the activation that wrote the epoch.</summary>
     [Id(6)] public Guid Owner { get; init; }
 
+    /// <summary>The last migration that was committed: its copies are the parts on their new silos.</summary>
+    [Id(8)] public Guid Migration { get; init; }
+
+    /// <summary>The silo of a part.</summary>
+    public SiloAddress SiloOf(PartKey part) => SiloOf(part.Kind switch
+    {
+        PartKind.Embedding => Plan.Stages[0],
+        PartKind.Head => Plan.Stages[^1],
+        _ => Plan.Stages[Plan.StageOf(part.Layer)],
+    });
+
     /// <summary>The silo of a stage.</summary>
     public SiloAddress SiloOf(PlanStage stage) => Silos[stage.Silo];
 }

@@ -16,6 +16,7 @@ internal static class SiloHosting
         services.AddSingleton<SiloStore>();
         services.AddSingleton<FingerprintCache>();
         services.AddSingleton<PartLoader>();
+        services.AddSingleton<SiloCopies>();
         services.AddSingleton<SiloAgents>();
         services.AddSingleton<LivingSilos>();
         services.AddSingleton<PartPlacement>();

@@ -1,17 +1,22 @@
 using System.Diagnostics;
 using DistributedGpt.Engine;
+using DistributedGpt.Transformer;
 
 namespace DistributedGpt.Cluster;
 
 /// <summary>
-/// The parts of one replica in a silo and the stages that run them. Parts are added from any thread; everything else happens in
-/// the compute lane, so the order of its calls is the order of the lane, which is what <see cref="StageProtocol{TStep}"/> needs.
+/// The parts of one replica in a silo and the stages that run them, and the copies of others that migrations bring here. What is
+/// there changes on any thread; everything else happens in the compute lane, so the order of its calls is the order of the lane,
+/// which is what <see cref="StageProtocol{TStep}"/> needs.
 /// </summary>
 internal sealed class ReplicaStore(ComputeDevice device)
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<PartKey, LoadedPart> _parts = [];
     private readonly Dictionary<int, StageRun> _stages = [];
+    private readonly Dictionary<Guid, ReplicaCopy> _copies = [];
+    private readonly List<(long Incarnation, BlockFill[] Blocks)> _adopted = [];
+    private readonly PlanOrder _order = new();
     private readonly StageProtocol<StageStep> _protocol = new();
     private long _headEpoch;
 
@@ -36,6 +41,118 @@ internal sealed class ReplicaStore(ComputeDevice device)
         lock (_gate) _parts.Add(part.Key, part);
     }
 
+    /// <summary>
+    /// The part as the record's plan wants it here: the copy that the record's migration has made of it, which becomes the part now,
+    /// or what is here; null where it must be loaded.
+    /// </summary>
+    /// <exception cref="MigrationException">The silo has heard of a later plan.</exception>
+    public LoadedPart? Adopt(PartKey key, ReplicaRecord record)
+    {
+        lock (_gate)
+        {
+            if (!_order.MayLoad(record.Epoch)) throw new MigrationException($"{key.Replica}: the plan of epoch {record.Epoch} is not the latest");
+            if (!_copies.TryGetValue(record.Migration, out ReplicaCopy? copy) || copy.Take(key) is not var (part, blocks)) return _parts.GetValueOrDefault(key);
+            _parts[key] = part;
+            _adopted.Add((part.Incarnation, blocks));
+            if (!copy.Own.Any()) _copies.Remove(record.Migration);
+            return part;
+        }
+    }
+
+    /// <summary>Begins a copy.</summary>
+    /// <returns>Null where a later plan or migration has been heard of.</returns>
+    public ReplicaCopy? BeginCopy(CopyOrder order)
+    {
+        lock (_gate)
+        {
+            var copy = new ReplicaCopy(order);
+            return _order.MayChange(order.Record.Epoch, order.Number) && _copies.TryAdd(order.Migration, copy) ? copy : null;
+        }
+    }
+
+    /// <summary>A migration's copy; null where it has none here, or it has been discarded.</summary>
+    public ReplicaCopy? FindCopy(Guid migration)
+    {
+        lock (_gate) return _copies.GetValueOrDefault(migration);
+    }
+
+    /// <summary>Adds a part to a copy.</summary>
+    /// <returns>False where it is no copy any more.</returns>
+    public bool TryAdd(ReplicaCopy copy, PartCopy part)
+    {
+        lock (_gate)
+        {
+            if (!IsCopy(copy)) return false;
+            copy.Add(part);
+            return true;
+        }
+    }
+
+    /// <summary>The full blocks that all of these layers hold, for a copy; null where they are not served under that epoch.</summary>
+    public Task<BlockFill[]?> DescribeAsync(long epoch, long[] incarnations, bool urgent) => device.Lane.RunAsync(() =>
+    {
+        IEnumerable<KeyValuePair<int, BlockHash>>? all = null;
+        foreach (long incarnation in incarnations)
+        {
+            if (_protocol.BlocksOf(epoch, incarnation) is not { } blocks) return null;
+            if (!ReferenceEquals(all, blocks)) all = all is null ? blocks : all.Intersect(blocks);
+        }
+
+        return all?.Select(block => new BlockFill(block.Key, block.Value)).ToArray();
+    }, urgent);
+
+    /// <summary>What these blocks hold; null where a layer is not served under that epoch.</summary>
+    public async Task<CachePiece?> ReadAsync(long epoch, CacheBlock[] wanted, bool urgent)
+    {
+        var hashes = new BlockHash?[wanted.Length];
+        byte[]? bytes = await device.Lane.RunAsync(() => Read(epoch, wanted, hashes), urgent);
+        return bytes is null ? null : CachePiece.Of(hashes, bytes);
+    }
+
+    /// <summary>Writes a piece into a copy.</summary>
+    /// <exception cref="MigrationException">It is no copy any more.</exception>
+    public Task WriteAsync(ReplicaCopy copy, (PartCopy Part, int Block)[] places, CachePiece piece, bool urgent) => device.Lane.RunAsync(() =>
+    {
+        lock (_gate)
+        {
+            if (!IsCopy(copy)) throw new MigrationException("the copy was discarded");
+            int at = 0;
+            for (int i = 0; i < places.Length; i++)
+            {
+                (PartCopy part, int block) = places[i];
+                int size = part.Layer!.BlockBytes;
+                part.Layer.WriteBlock(block, piece.Bytes.AsSpan(at, size));
+                part.Cache.Take(block, piece.Hashes[i]);
+                at += size;
+            }
+
+            return at;
+        }
+    }, urgent);
+
+    /// <summary>Leaves only what the plan gives to this silo, and the copy of the migration that is under way.</summary>
+    /// <param name="silo">This silo.</param>
+    /// <param name="record">The replica's record.</param>
+    /// <param name="migration">The number of that migration, or of the next one.</param>
+    /// <returns>The bytes that the dropped parts occupied, once the lane has ended what it runs.</returns>
+    public async Task<long> KeepAsync(SiloAddress silo, ReplicaRecord record, int migration)
+    {
+        List<LoadedPart> dropped;
+        lock (_gate)
+        {
+            if (!_order.MayChange(record.Epoch, migration)) return 0;
+            dropped = [.. _parts.Values.Where(part => !record.SiloOf(part.Key).Equals(silo))];
+            foreach (LoadedPart part in dropped) _parts.Remove(part.Key);
+            foreach ((Guid id, ReplicaCopy copy) in _copies.Where(copy => copy.Value.IsBefore(record.Epoch, migration)).ToArray())
+            {
+                _copies.Remove(id);
+                dropped.AddRange(copy.Own);
+            }
+        }
+
+        return dropped.Count == 0 ? 0 : await DropAsync(dropped);
+    }
+
     /// <summary>The barrier: once the answer is there, no step of an older epoch runs or will run here.</summary>
     public Task<AttachReply> AttachAsync(StageSpec spec, long epoch) => device.Lane.RunAsync(() => Attach(spec, epoch), urgent: true);
 
@@ -53,12 +170,48 @@ internal sealed class ReplicaStore(ComputeDevice device)
     {
         lock (_gate)
         {
-            long bytes = _parts.Values.Sum(part => part.Bytes);
-            foreach (LoadedPart part in _parts.Values) part.Runtime.Dispose();
+            LoadedPart[] all = [.. _parts.Values, .. _copies.Values.SelectMany(copy => copy.Own)];
+            foreach (LoadedPart part in all) part.Runtime.Dispose();
             _parts.Clear();
+            _copies.Clear();
             _stages.Clear();
-            return bytes;
+            return all.Sum(part => part.Bytes);
         }
+    }
+
+    private bool IsCopy(ReplicaCopy copy) => _copies.TryGetValue(copy.Order.Migration, out ReplicaCopy? present) && present == copy;
+
+    private Task<long> DropAsync(IReadOnlyCollection<LoadedPart> parts) => device.Lane.RunAsync(() =>
+    {
+        foreach (LoadedPart part in parts)
+        {
+            part.Runtime.Dispose();
+            _protocol.Forget(part.Incarnation);
+        }
+
+        return parts.Sum(part => part.Bytes);
+    });
+
+    private byte[]? Read(long epoch, CacheBlock[] wanted, BlockHash?[] hashes)
+    {
+        var layers = new ILayerRuntime[wanted.Length];
+        for (int i = 0; i < wanted.Length; i++)
+        {
+            CacheBlock block = wanted[i];
+            if (_protocol.BlocksOf(epoch, block.Incarnation) is not { } blocks || Find(block.Layer) is not { Runtime: ILayerRuntime layer } part || part.Incarnation != block.Incarnation) return null;
+            layers[i] = layer;
+            hashes[i] = blocks.TryGetValue(block.Block, out BlockHash hash) ? hash : null;
+        }
+
+        byte[] bytes = new byte[layers.Sum(layer => layer.BlockBytes)];
+        int at = 0;
+        for (int i = 0; i < wanted.Length; i++)
+        {
+            layers[i].ReadBlock(wanted[i].Block, bytes.AsSpan(at, layers[i].BlockBytes));
+            at += layers[i].BlockBytes;
+        }
+
+        return bytes;
     }
 
     private AttachReply Attach(StageSpec spec, long epoch)
@@ -66,6 +219,8 @@ internal sealed class ReplicaStore(ComputeDevice device)
         StageRun run;
         lock (_gate)
         {
+            foreach ((long incarnation, BlockFill[] blocks) in _adopted) _protocol.Adopt(incarnation, blocks);
+            _adopted.Clear();
             run = new StageRun(spec, _parts);
             if (epoch >= _protocol.Epoch) _stages[spec.Index] = run;
         }

@@ -1,3 +1,4 @@
+using DistributedGpt.Engine;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
 
@@ -5,7 +6,7 @@ namespace DistributedGpt.Cluster;
 
 /// <inheritdoc cref="ISiloAgent"/>
 [Reentrant]
-internal sealed class SiloAgent(GrainId id, Silo silo, ILoggerFactory loggers, SiloStore store, PartLoader loader, SiloAgents agents, SiloStoreOptions options, ComputeDevice device)
+internal sealed class SiloAgent(GrainId id, Silo silo, ILoggerFactory loggers, SiloStore store, SiloCopies copies, SiloAgents agents, SiloStoreOptions options, ComputeDevice device)
     : GrainService(id, silo, loggers), ISiloAgent
 {
     /// <summary>Below the patience of the silo that asks.</summary>
@@ -20,15 +21,16 @@ internal sealed class SiloAgent(GrainId id, Silo silo, ILoggerFactory loggers, S
     public Task<SiloCapacity> GetCapacity() => Task.FromResult(
         new SiloCapacity(device.Backend.Device, _leaving ? store.ReservedBytes : store.MemoryLimit, store.ReservedBytes, options.WeightType, device.SampleTimes));
 
-    public async Task<string?> Preload(PartKey[] parts, ReplicaRecord record)
-    {
-        foreach (PartKey part in parts)
-        {
-            if (await loader.LoadAsync(part, record) is { } error) return error;
-        }
+    public Task<string?> BeginCopy(CopyOrder order) => copies.BeginAsync(order);
 
-        return null;
-    }
+    public Task<CopiedPart[]> FinishCopy(ReplicaKey replica, Guid migration, int[] live) => copies.FinishAsync(replica, migration, live);
+
+    public Task Keep(ReplicaKey replica, ReplicaRecord record, int migration) => store.KeepAsync(replica, Silo, record, migration);
+
+    public Task<BlockFill[]?> DescribeCache(ReplicaKey replica, long epoch, long[] incarnations, bool urgent) =>
+        store.Replica(replica).DescribeAsync(epoch, incarnations, urgent);
+
+    public Task<CachePiece?> ReadCache(ReplicaKey replica, long epoch, CacheBlock[] blocks, bool urgent) => store.Replica(replica).ReadAsync(epoch, blocks, urgent);
 
     public Task Leave()
     {

@@ -13,6 +13,7 @@ internal sealed class SiloStore(ComputeDevice device, SiloStoreOptions options) 
     private readonly ConcurrentDictionary<ReplicaKey, ReplicaStore> _replicas = new();
     private readonly ConcurrentDictionary<string, Lazy<ModelFolder>> _folders = new();
     private readonly ConcurrentDictionary<PartKey, Lazy<Task<LoadedPart>>> _loading = new();
+    private readonly SemaphoreSlim _reading = new(1);
     private long _reserved;
 
     /// <summary>Bytes that parts may occupy.</summary>
@@ -36,8 +37,14 @@ internal sealed class SiloStore(ComputeDevice device, SiloStoreOptions options) 
     public async Task<LoadedPart> LoadAsync(PartKey key, ReplicaRecord record)
     {
         ReplicaStore replica = Replica(key.Replica);
-        if (replica.Find(key) is { } present) return present;
-        Lazy<Task<LoadedPart>> load = _loading.GetOrAdd(key, _ => new Lazy<Task<LoadedPart>>(() => Task.Run(() => Load(key, record, replica))));
+        if (replica.Adopt(key, record) is { } present) return present;
+        Lazy<Task<LoadedPart>> load = _loading.GetOrAdd(key, _ => new Lazy<Task<LoadedPart>>(() => Task.Run(async () =>
+        {
+            if (replica.Find(key) is { } loaded) return loaded;
+            LoadedPart part = await LoadOneAsync(key, record);
+            replica.Add(part);
+            return part;
+        })));
         try
         {
             return await load.Value;
@@ -46,6 +53,29 @@ internal sealed class SiloStore(ComputeDevice device, SiloStoreOptions options) 
         {
             _loading.TryRemove(new KeyValuePair<PartKey, Lazy<Task<LoadedPart>>>(key, load));
         }
+    }
+
+    /// <summary>Loads the weights of a part for a copy, beside what is here.</summary>
+    /// <exception cref="MigrationException">The copy was discarded meanwhile.</exception>
+    /// <exception cref="ModelFormatException">The folder cannot be used.</exception>
+    /// <exception cref="InsufficientMemoryException">The part does not fit; the message has the numbers.</exception>
+    public async Task LoadCopyAsync(ReplicaStore replica, ReplicaCopy copy, PartMove move)
+    {
+        LoadedPart part = await Task.Run(() => LoadOneAsync(move.Part, copy.Order.Record));
+        if (replica.TryAdd(copy, new PartCopy(move, part))) return;
+        part.Runtime.Dispose();
+        Interlocked.Add(ref _reserved, -part.Bytes);
+        throw new MigrationException("the copy was discarded");
+    }
+
+    /// <summary>Leaves only what the plan gives to this silo of a replica, and the copy of the migration that is under way.</summary>
+    /// <param name="key">The replica.</param>
+    /// <param name="silo">This silo.</param>
+    /// <param name="record">The replica's record.</param>
+    /// <param name="migration">The number of that migration, or of the next one.</param>
+    public async Task KeepAsync(ReplicaKey key, SiloAddress silo, ReplicaRecord record, int migration)
+    {
+        if (_replicas.TryGetValue(key, out ReplicaStore? replica)) Interlocked.Add(ref _reserved, -await replica.KeepAsync(silo, record, migration));
     }
 
     /// <summary>Drops everything of a replica, once the lane has ended what it runs.</summary>
@@ -70,9 +100,22 @@ internal sealed class SiloStore(ComputeDevice device, SiloStoreOptions options) 
         }
     }
 
-    private LoadedPart Load(PartKey key, ReplicaRecord record, ReplicaStore replica)
+    /// <summary>Loads a part when those before it are loaded: reading and packing one takes the disk and the cores to itself.</summary>
+    private async Task<LoadedPart> LoadOneAsync(PartKey key, ReplicaRecord record)
     {
-        if (replica.Find(key) is { } present) return present;
+        await _reading.WaitAsync();
+        try
+        {
+            return Load(key, record);
+        }
+        finally
+        {
+            _reading.Release();
+        }
+    }
+
+    private LoadedPart Load(PartKey key, ReplicaRecord record)
+    {
         ModelFolder folder = Folder(record.Model.Path);
         var cache = new KvCacheOptions(record.KvBlocks, record.Model.KvType);
         long bytes = PartBytes.Of(key, folder, cache, options.WeightType);
@@ -92,9 +135,7 @@ internal sealed class SiloStore(ComputeDevice device, SiloStoreOptions options) 
                 PartKind.Head => device.Backend.LoadHead(folder),
                 _ => device.Backend.LoadLayer(folder, key.Layer, cache),
             };
-            var part = new LoadedPart(key, runtime, Random.Shared.NextInt64(1, long.MaxValue), bytes);
-            replica.Add(part);
-            return part;
+            return new LoadedPart(key, runtime, Random.Shared.NextInt64(1, long.MaxValue), bytes);
         }
         catch
         {

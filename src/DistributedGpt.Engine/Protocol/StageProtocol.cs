@@ -67,7 +67,11 @@ public sealed class StageProtocol<TStep>
         state.Incarnations = incarnations.ToArray();
         state.Hashes = Share(incarnations);
         state.IsAttached = true;
-        return new AttachReply { Incarnations = state.Incarnations, Blocks = Sorted(state.Hashes) };
+        return new AttachReply
+        {
+            Incarnations = state.Incarnations,
+            Blocks = [.. state.Hashes.Select(block => new BlockFill(block.Key, block.Value)).OrderBy(fill => fill.Block)],
+        };
     }
 
     /// <summary>
@@ -76,13 +80,10 @@ public sealed class StageProtocol<TStep>
     /// </summary>
     /// <param name="epoch">The epoch of the coordinator that wants the copy.</param>
     /// <param name="incarnation">The layer's incarnation, as it knows it.</param>
-    /// <returns>The blocks in ascending order; null where no attached stage runs that layer under that epoch.</returns>
-    public BlockFill[]? BlocksOf(long epoch, long incarnation)
-    {
-        if (epoch != Epoch) return null;
-        Stage? stage = _stages.Values.FirstOrDefault(stage => stage is { IsAttached: true, HasFailed: false } && stage.Incarnations.Contains(incarnation));
-        return stage is null ? null : Sorted(stage.Hashes);
-    }
+    /// <returns>The blocks' hashes, to be read within this item of the lane; null where no attached stage runs that layer under that epoch.</returns>
+    public IReadOnlyDictionary<int, BlockHash>? BlocksOf(long epoch, long incarnation) => epoch != Epoch
+        ? null
+        : _stages.Values.FirstOrDefault(stage => stage is { IsAttached: true, HasFailed: false } && stage.Incarnations.Contains(incarnation))?.Hashes;
 
     /// <summary>A finished copy becomes a layer here: the next Attach of its stage finds what it holds.</summary>
     /// <param name="incarnation">The copy's own incarnation.</param>
@@ -166,9 +167,6 @@ public sealed class StageProtocol<TStep>
         foreach (long incarnation in incarnations) _hashes[incarnation] = all;
         return all;
     }
-
-    private static BlockFill[] Sorted(Dictionary<int, BlockHash> hashes) =>
-        [.. hashes.Select(block => new BlockFill(block.Key, block.Value)).OrderBy(fill => fill.Block)];
 
     private Stage TakeRunning(int stage, out StepBatch batch)
     {

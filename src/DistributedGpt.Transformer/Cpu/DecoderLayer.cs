@@ -77,6 +77,15 @@ internal sealed unsafe class DecoderLayer : ILayerRuntime
     }
 
     /// <inheritdoc/>
+    public int BlockBytes => (int)_cache.Layout.BlockBytes;
+
+    /// <inheritdoc/>
+    public void ReadBlock(int block, Span<byte> destination) => _cache.Block(block).CopyTo(destination);
+
+    /// <inheritdoc/>
+    public void WriteBlock(int block, ReadOnlySpan<byte> source) => source.CopyTo(_cache.Block(block));
+
+    /// <inheritdoc/>
     public void Dispose()
     {
         _cache.Dispose();

@@ -71,6 +71,14 @@ internal sealed unsafe class PagedKvCache : IDisposable
         Bytes += memory.Bytes;
     }
 
+    /// <summary>The bytes of block <paramref name="block"/>.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such block.</exception>
+    public Span<byte> Block(int block)
+    {
+        Touch(block);
+        return new Span<byte>(_layout.Block(block), (int)_layout.BlockBytes);
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -79,6 +79,27 @@ internal sealed class TorchLayer : ILayerRuntime
     }
 
     /// <inheritdoc/>
+    public int BlockBytes => (int)(TorchBytes.Of(_cache) / _cache.shape[0]);
+
+    /// <inheritdoc/>
+    public void ReadBlock(int block, Span<byte> destination)
+    {
+        using var scope = NewDisposeScope();
+        using var inference = inference_mode();
+        Block(block).cpu().bytes.CopyTo(destination);
+    }
+
+    /// <inheritdoc/>
+    public void WriteBlock(int block, ReadOnlySpan<byte> source)
+    {
+        using var scope = NewDisposeScope();
+        using var inference = inference_mode();
+        Tensor place = Block(block), host = empty(place.shape, place.dtype);
+        source.CopyTo(host.bytes);
+        place.copy_(host);
+    }
+
+    /// <inheritdoc/>
     public void Dispose()
     {
         foreach (IDisposable? part in (ReadOnlySpan<IDisposable?>)
@@ -86,6 +107,13 @@ internal sealed class TorchLayer : ILayerRuntime
         {
             part?.Dispose();
         }
+    }
+
+    /// <summary>A block <c>[2, kv_heads, 16, head_size]</c>, as a view of the cache.</summary>
+    private Tensor Block(int block)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)block, (uint)_cache.shape[0], nameof(block));
+        return _cache.select(0, block);
     }
 
     private Tensor Attention(Tensor x, TorchStep step)

@@ -144,7 +144,7 @@ public sealed class StageProtocolTests
         Attach(1);
         Run(1, 0, fills: [new BlockFill(7, Hash)]);
 
-        Assert.Equal([new BlockFill(7, Hash)], _stages.BlocksOf(1, 12)!);
+        Assert.Equal([KeyValuePair.Create(7, Hash)], _stages.BlocksOf(1, 12)!);
         Assert.Null(_stages.BlocksOf(2, 12));
         Assert.Null(_stages.BlocksOf(1, 99));
         _stages.Begin(Batch(1, 1), 0, Layers, "a");

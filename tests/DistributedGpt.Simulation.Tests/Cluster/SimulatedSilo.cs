@@ -145,7 +145,7 @@ internal sealed class SimulatedSilo
         Call<BlockFill[]> call = Received(from);
         Work(() =>
         {
-            if (_protocol.BlocksOf(epoch, incarnation) is { } blocks) call.Return(blocks);
+            if (_protocol.BlocksOf(epoch, incarnation) is { } blocks) call.Return([.. blocks.Select(block => new BlockFill(block.Key, block.Value)).OrderBy(fill => fill.Block)]);
             else call.Throw();
         });
     }
@@ -162,9 +162,8 @@ internal sealed class SimulatedSilo
                 return;
             }
 
-            BlockFill fill = Array.Find(blocks, fill => fill.Block == block);
             ulong[] content = present.Block(block).ToArray();
-            call.Return(new CachePiece(block, fill == default ? null : fill.Hash, content, CachePiece.Sum(content)));
+            call.Return(new CachePiece(block, blocks.TryGetValue(block, out BlockHash hash) ? hash : null, content, CachePiece.Sum(content)));
         });
     }
 
