@@ -38,5 +38,5 @@ public sealed class InferenceClient(IClusterClient orleans) : IInferenceClient, 
     }
 
     private Subscription Subscribe(string coordinator) =>
-        _subscriptions.GetOrAdd(coordinator, key => new Subscription(orleans.GetGrain<ICoordinatorGrain>(key)));
+        _subscriptions.GetOrAdd(coordinator, key => new Subscription(key, orleans.GetGrain<ICoordinatorGrain>(key)));
 }

@@ -5,9 +5,9 @@ using DistributedGpt.Transformer;
 namespace DistributedGpt.Tests;
 
 /// <summary>The CPU's math, except that the last layer loaded throws where the test says so.</summary>
-internal sealed class FaultyBackend(Func<StepBatch, bool> throws) : IComputeBackend
+internal sealed class FaultyBackend(Func<StepBatch, bool> throws, IComputeBackend? inner = null) : IComputeBackend
 {
-    private readonly IComputeBackend _inner = ComputeBackends.Create("cpu", threads: 1, weightType: null);
+    private readonly IComputeBackend _inner = inner ?? ComputeBackends.Create("cpu", threads: 1, weightType: null);
 
     public string Device => _inner.Device;
 

@@ -175,6 +175,47 @@ public sealed class ReplicaTests
         Assert.Equal(["llama"], (await Catalog(cluster).GetStatus()).Models.Select(each => each.Name));
     }
 
+    [Fact]
+    public async Task Generate_AReplicaIsLost_GoesOnAtTheOtherWithTheSameIds()
+    {
+        using ManualResetEventSlim mayCompute = new(true), mayLoad = new(true);
+        await using EmbeddedCluster cluster = await EmbeddedCluster.StartAsync(
+            new EmbeddedClusterOptions { ModelPath = Golden.Folder, Silos = 2, KvTokens = 512 },
+            () => new FaultyBackend(
+                _ =>
+                {
+                    mayCompute.Wait(Cancellation);
+                    return false;
+                },
+                new LoadingBackend(() => mayLoad.Wait(Cancellation))),
+            null, Cancellation);
+        Assert.Null(await Catalog(cluster).Load(Spec(replicas: 2)));
+        IServedModel model = (await cluster.Client.FindModelAsync("m", Cancellation))!;
+        (int[] Prompt, int[] Greedy, string)[] cases = [.. Golden.Cases, .. Golden.Cases];
+        mayCompute.Reset();
+        Task<int[]>[] streams = [.. cases.Select(one => GenerateAsync(model, one.Prompt, one.Greedy.Length))];
+        while ((await ReportAsync(cluster)).Replicas.Sum(replica => replica.Scheduler.Running + replica.Scheduler.Waiting) < cases.Length) await Task.Delay(10, Cancellation);
+
+        // Its layers are gone, and come back only when the test wants it.
+        mayLoad.Reset();
+        Task released = Task.WhenAll(cluster.Silos.Select(silo => silo.GetRequiredService<SiloStore>().ReleaseAsync(new ReplicaKey("m", 0))));
+        mayCompute.Set();
+        await released;
+        int[][] ids = await Task.WhenAll(streams);
+
+        Assert.Equal(cases.Select(one => one.Greedy), ids);
+        ReplicaReport[] replicas = (await ReportAsync(cluster)).Replicas;
+        Assert.NotEqual(CoordinatorState.Running, replicas[0].State);
+        Assert.Equal((CoordinatorState.Running, 1), (replicas[1].State, replicas[1].Epoch));
+        Assert.True(replicas[1].Scheduler.TokensGenerated > ids.Sum(each => each.Length) / 2);
+        Assert.Equal((0, 0), (replicas[1].Scheduler.Running, replicas[1].Scheduler.Waiting));
+        mayLoad.Set();
+        do replicas = (await ReportAsync(cluster)).Replicas;
+        while (replicas[0].State != CoordinatorState.Running);
+        Assert.Equal((0, 0, 0), (replicas[0].Scheduler.Running, replicas[0].Scheduler.Waiting, replicas[0].Scheduler.BlocksInUse));
+        Assert.Equal(1, replicas[1].Epoch);
+    }
+
     private static Task<EmbeddedCluster> StartAsync(int silos, Action beforeHead) => EmbeddedCluster.StartAsync(
         new EmbeddedClusterOptions { ModelPath = Golden.Folder, Silos = silos, KvTokens = 512 }, () => new LoadingBackend(beforeHead), null, Cancellation);
 

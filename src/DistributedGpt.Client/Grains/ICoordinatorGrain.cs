@@ -16,10 +16,10 @@ public interface ICoordinatorGrain : IGrainWithStringKey
     [ResponseTimeout("00:00:02")]
     Task<DeliverySession?> Submit(GenerateRequest request, Guid subscription);
 
-    /// <summary>Ends a request.</summary>
+    /// <summary>Ends a request here, unless a later submission of it has come than this one.</summary>
     [AlwaysInterleave]
     [ResponseTimeout("00:00:02")]
-    Task Cancel(Guid request);
+    Task Cancel(Guid request, int submission);
 
     /// <summary>
     /// The next tokens of a subscription's requests, as soon as there are some; after 100 ms an empty batch, which is the heartbeat.

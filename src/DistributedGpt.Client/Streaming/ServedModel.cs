@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Threading.Channels;
 using DistributedGpt.Engine;
 using DistributedGpt.Models;
 
@@ -20,15 +19,13 @@ internal sealed class ServedModel(ModelInfo info, IModelGrain grain, Func<string
     public async IAsyncEnumerable<CompletionChunk> GenerateAsync(
         GenerateRequest request, IReadOnlyList<string> stopStrings, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        BlockHash[] prefixes = PromptPrefixes.Of(_hasher, request.CacheSalt, request.PromptIds);
-        string coordinator = await IdempotentCall.RepeatAsync(() => grain.Route(prefixes, request.Completions, avoid: null), cancellationToken);
-        Subscription subscription = subscribe(coordinator);
-        ChannelReader<TokenEvent> tokens = subscription.Open(request);
+        OpenStream stream = Open(request);
         try
         {
+            await stream.StartAsync(cancellationToken);
             TextStream?[] texts = [.. Enumerable.Range(0, request.Completions).Select(i => new TextStream(Tokenizer, request, i, stopStrings))];
             int open = texts.Length;
-            await foreach (TokenEvent token in tokens.ReadAllAsync(cancellationToken))
+            await foreach (TokenEvent token in stream.Tokens.ReadAllAsync(cancellationToken))
             {
                 int completion = token.Sequence.Completion;
                 if (token.FinishReason == FinishReason.Error) throw new GenerationFailedException(completion, token.Position);
@@ -41,8 +38,8 @@ internal sealed class ServedModel(ModelInfo info, IModelGrain grain, Func<string
                 {
                     // Before the reader gets it, who may be slow: at a stop string the engine still computes.
                     texts[completion] = null;
-                    if (--open == 0) subscription.Close(request.Id);
-                    else if (token.FinishReason == FinishReason.None) subscription.Stop(request.Id, completion);
+                    if (--open == 0) stream.Close();
+                    else if (token.FinishReason == FinishReason.None) stream.Stop(completion);
                 }
 
                 yield return chunk;
@@ -51,7 +48,14 @@ internal sealed class ServedModel(ModelInfo info, IModelGrain grain, Func<string
         }
         finally
         {
-            subscription.Close(request.Id);
+            stream.Close();
         }
+    }
+
+    private OpenStream Open(GenerateRequest request)
+    {
+        BlockHash[] prefixes = PromptPrefixes.Of(_hasher, request.CacheSalt, request.PromptIds);
+        return new OpenStream(request, async (avoid, cancellationToken) =>
+            subscribe(await grain.Route(prefixes, request.Completions, avoid?.Coordinator).WaitAsync(cancellationToken)));
     }
 }

@@ -3,6 +3,7 @@ using DistributedGpt.Engine;
 using DistributedGpt.Models;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
+using Orleans.Runtime.Placement;
 using static DistributedGpt.Engine.CoordinatorCommand;
 
 namespace DistributedGpt.Cluster;
@@ -23,7 +24,7 @@ namespace DistributedGpt.Cluster;
 /// deactivates and waits first, so that the two do not chase each other.
 /// </para>
 /// </summary>
-[KeepAlive, Reentrant]
+[KeepAlive, Reentrant, ReplicaPlacement]
 internal sealed partial class CoordinatorGrain(
     RecordStore records,
     SiloStore store,
@@ -89,6 +90,8 @@ internal sealed partial class CoordinatorGrain(
 
     public async Task<string?> Load(ReplicaRecord plan)
     {
+        // It has placed this grain, and must not place those that are called from here.
+        RequestContext.Remove(IPlacementDirector.PlacementHintKey);
         if (_protocol is null)
         {
             try
@@ -156,9 +159,9 @@ internal sealed partial class CoordinatorGrain(
         return Task.FromResult(session);
     }
 
-    public Task Cancel(Guid request)
+    public Task Cancel(Guid request, int submission)
     {
-        _protocol?.Cancel(request);
+        _protocol?.Cancel(request, submission);
         CarryOut();
         return Task.CompletedTask;
     }
@@ -180,7 +183,7 @@ internal sealed partial class CoordinatorGrain(
 
     private TokenBatch Answer(Guid subscription, DeliveryAck ack)
     {
-        TokenBatch batch = _protocol?.Next(subscription, ack) ?? new TokenBatch(default, 0, []);
+        TokenBatch batch = _protocol?.Next(subscription, ack) ?? new TokenBatch(default, 0, [], Recovers: true);
         CarryOut();
         return batch;
     }

@@ -2,6 +2,7 @@ using DistributedGpt.Client;
 using DistributedGpt.Engine;
 using DistributedGpt.Models;
 using Orleans.Concurrency;
+using Orleans.Runtime.Placement;
 
 namespace DistributedGpt.Cluster;
 
@@ -31,7 +32,7 @@ internal sealed class ModelGrain(SiloStore store, FingerprintCache fingerprints,
             int replicas = _plan.Replicas.Length;
             var entry = new CatalogEntry(model, ModelState.Serving, replicas, fingerprint, DateTime.UtcNow);
             ModelInfo info = await DescribeAsync(entry);
-            string?[] errors = await Task.WhenAll(_plan.Replicas.Select((record, index) => Coordinator(index).Load(record)));
+            string?[] errors = await Task.WhenAll(_plan.Replicas.Select(LoadAsync));
             if (Array.Find(errors, error => error is not null) is { } error)
             {
                 await Unload(replicas, now: true);
@@ -94,6 +95,14 @@ internal sealed class ModelGrain(SiloStore store, FingerprintCache fingerprints,
     {
         int? avoided = avoid is null ? null : ReplicaKey.Parse(avoid).Index;
         return new ReplicaKey(Name, (await FindRouterAsync())?.Route(prefixes, completions, avoided) ?? 0).ToString();
+    }
+
+    private Task<string?> LoadAsync(ReplicaRecord record, int replica)
+    {
+        RequestContext.Set(IPlacementDirector.PlacementHintKey, record.SiloOf(record.Plan.Stages[0]));
+        Task<string?> load = Coordinator(replica).Load(record);
+        RequestContext.Remove(IPlacementDirector.PlacementHintKey);
+        return load;
     }
 
     private ICoordinatorControl Coordinator(int replica) => GrainFactory.GetGrain<ICoordinatorControl>(new ReplicaKey(Name, replica).ToString());

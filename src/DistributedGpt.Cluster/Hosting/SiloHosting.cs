@@ -25,6 +25,7 @@ internal static class SiloHosting
         if (storage is not null) services.AddKeyedSingleton(RecordStore.StorageName, storage);
         services.AddGrainService<SiloAgent>();
         services.AddPlacementDirector<PlannedPlacement, PlannedPlacementDirector>();
+        services.AddPlacementDirector<ReplicaPlacement, ReplicaPlacementDirector>();
 #pragma warning disable ORLEANSEXP003 // Strongly consistent, and survivors keep their activations when a silo dies.
         silo.AddDistributedGrainDirectory();
 #pragma warning restore ORLEANSEXP003

@@ -152,7 +152,7 @@ public sealed class CoordinatorProtocol
         else
         {
             // New here, or it differs from what the client has, and what was delivered is never taken back.
-            Cancel(request.Id);
+            Cancel(request.Id, request.Submission);
             _scheduler.Add(request);
             to.Buffer.Open(request);
         }
@@ -162,10 +162,14 @@ public sealed class CoordinatorProtocol
         return to.Buffer.Session;
     }
 
-    /// <summary>The client wants no more of a request.</summary>
+    /// <summary>The client wants no more of a request here.</summary>
     /// <param name="request">The request; unknown ones are ignored.</param>
-    public void Cancel(Guid request)
+    /// <param name="submission">
+    /// The last submission that this is good for: a client that took its request to another replica may have come back meanwhile.
+    /// </param>
+    public void Cancel(Guid request, int submission)
     {
+        if (_subscriptions.Values.Any(subscription => subscription.Buffer.SubmissionOf(request) > submission)) return;
         _scheduler.Cancel(request);
         foreach (Subscription subscription in _subscriptions.Values) subscription.Buffer.Close(request);
         Schedule();
@@ -179,7 +183,12 @@ public sealed class CoordinatorProtocol
     /// <param name="ack">The last batch that the client has.</param>
     /// <returns>The answer; a coordinator that serves no more answers with a session that no client knows.</returns>
     public TokenBatch Next(Guid subscription, DeliveryAck ack) =>
-        State == CoordinatorState.Stopped ? new TokenBatch(default, 0, []) : Open(subscription).Buffer.Next(ack);
+        State switch
+        {
+            CoordinatorState.Stopped => new TokenBatch(default, 0, [], Recovers: true),
+            CoordinatorState.Running or CoordinatorState.Draining => Open(subscription).Buffer.Next(ack),
+            _ => Open(subscription).Buffer.Next(ack) with { Recovers = true },
+        };
 
     /// <summary>The last stage has sampled a step's tokens.</summary>
     /// <param name="epoch">The step's epoch.</param>

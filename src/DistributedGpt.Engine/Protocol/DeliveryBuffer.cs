@@ -47,6 +47,10 @@ public sealed class DeliveryBuffer
     /// <param name="request">The request.</param>
     public bool Contains(Guid request) => _streams.ContainsKey(request);
 
+    /// <summary>The latest submission of a request; 0 where it is not known here.</summary>
+    /// <param name="request">The request.</param>
+    public int SubmissionOf(Guid request) => _streams.TryGetValue(request, out RequestStream? stream) ? stream.Submission : 0;
+
     /// <summary>Starts the stream of a request that is not known here.</summary>
     /// <param name="request">The request, with the ids that the client has.</param>
     /// <exception cref="ArgumentException">The request is open already.</exception>

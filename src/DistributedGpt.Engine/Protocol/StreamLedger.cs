@@ -9,8 +9,8 @@ namespace DistributedGpt.Engine;
 /// <para>
 /// Phases: <see cref="StreamState"/>. A submission is abandoned, and the request submitted again under the next number with all
 /// ids delivered so far, when its call failed, when the coordinator serves no more, when a token is missing, when no answer came
-/// for a while, when the answers come from another session than the one that accepted it, or when the client stops one of several
-/// completions.
+/// for a while, when the answers come from another session than the one that accepted it, when the request goes to another replica,
+/// or when the client stops one of several completions.
 /// </para>
 /// <para>
 /// Invariants: the tokens of a completion are taken at contiguous positions, each once, and only under the latest number; the
@@ -45,6 +45,9 @@ public sealed class StreamLedger
 
     /// <summary>Where the request stands.</summary>
     public StreamState State { get; private set; }
+
+    /// <summary>The latest submission; 0 before the first.</summary>
+    public int Submission => _submission;
 
     /// <summary>The ids delivered for a completion, in order.</summary>
     /// <param name="completion">Its index.</param>
@@ -118,6 +121,12 @@ public sealed class StreamLedger
     public void Silent()
     {
         if (State == StreamState.Streaming) State = StreamState.NeedsSubmit;
+    }
+
+    /// <summary>The request goes to another coordinator, whatever the last one may still answer.</summary>
+    public void Leave()
+    {
+        if (State is StreamState.Submitting or StreamState.Streaming) State = StreamState.NeedsSubmit;
     }
 
     /// <summary>A token came in.</summary>

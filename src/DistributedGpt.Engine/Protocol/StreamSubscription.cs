@@ -43,8 +43,10 @@ public sealed class StreamSubscription
     /// <summary>An answer to <c>Next</c>, which may be a late one.</summary>
     /// <param name="batch">The answer.</param>
     /// <param name="accepted">Receives the tokens to pass on, in order.</param>
-    /// <param name="strangers">Receives requests that nobody waits for here: the driver cancels them at the coordinator.</param>
-    public void Receive(TokenBatch batch, ICollection<TokenEvent> accepted, ICollection<Guid> strangers)
+    /// <param name="strangers">
+    /// Receives requests that nobody waits for here, with their submissions: the driver cancels them at the coordinator.
+    /// </param>
+    public void Receive(TokenBatch batch, ICollection<TokenEvent> accepted, ICollection<(Guid Request, int Submission)> strangers)
     {
         if (batch.Entries.Length > 0 && (batch.Session != Ack.Session || batch.Number > Ack.Batch))
             Ack = new DeliveryAck(batch.Session, batch.Number);
@@ -53,7 +55,7 @@ public sealed class StreamSubscription
             Guid request = entry.Token.Sequence.Request;
             if (!_ledgers.TryGetValue(request, out StreamLedger? ledger))
             {
-                if (!strangers.Contains(request)) strangers.Add(request);
+                if (!strangers.Contains((request, entry.Submission))) strangers.Add((request, entry.Submission));
             }
             else if (ledger.Accept(entry) == LedgerVerdict.Accepted)
             {

@@ -56,7 +56,9 @@ public sealed class ReplicaRouter
             if (chosen is null || known > longest || (known == longest && replica.IsRatherThan(chosen))) (chosen, longest) = (replica, known);
         }
 
-        chosen ??= avoid is { } only ? _replicas[only] : _replicas.MinBy(replica => replica.Sequences)!;
+        // Nobody else: it stays where it is counted already.
+        if (chosen is null && avoid is { } only) return only;
+        chosen ??= _replicas.MinBy(replica => replica.Sequences)!;
         foreach (BlockHash prefix in prefixes) chosen.Recent.Add(prefix);
         chosen.Sequences += sequences;
         chosen.ChosenAt = ++_routed;

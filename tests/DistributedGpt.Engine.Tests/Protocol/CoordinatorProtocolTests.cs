@@ -300,6 +300,39 @@ public sealed class CoordinatorProtocolTests
     }
 
     [Fact]
+    public void Cancel_OfASubmissionBeforeTheLatest_ChangesNothing()
+    {
+        Run();
+        _coordinator.Submit(_request with { Submission = 3 }, Client);
+
+        _coordinator.Cancel(_request.Id, 2);
+        Assert.True(_scheduler.Contains(_request.Id));
+        _coordinator.Completed(5, 0, [Token(3, 42)]);
+        Assert.Equal([42], _coordinator.Next(Client, default).Entries.Select(entry => entry.Token.Id));
+
+        _coordinator.Cancel(_request.Id, 3);
+        Assert.False(_scheduler.Contains(_request.Id));
+    }
+
+    [Fact]
+    public void Next_WhileNoStepsRun_SaysThatItRecovers()
+    {
+        Run();
+        Assert.False(_coordinator.Next(Client, default).Recovers);
+        _coordinator.Completed(5, 0, [Token(3, 42)]);
+        TokenBatch batch = _coordinator.Next(Client, default);
+        _coordinator.Replan();
+        Assert.Equal(batch with { Recovers = true }, _coordinator.Next(Client, default));
+        _coordinator.EpochRaised(6, 2);
+        Assert.True(_coordinator.Next(Client, default).Recovers);
+        Attach(6);
+        Assert.Same(batch, _coordinator.Next(Client, default));
+        _coordinator.Replan();
+        _coordinator.EpochLost();
+        Assert.True(_coordinator.Next(Client, default).Recovers);
+    }
+
+    [Fact]
     public void Submit_ImpossibleRequest_ThrowsTheRefusal() =>
         Assert.Throws<RequestRefusedException>(() => _coordinator.Submit(_request with { MaxTokens = 1000 }, Client));
 

@@ -210,16 +210,39 @@ public sealed class DeliveryTests
         TokenEvent last = Token(0, FinishReason.Stop);
         TokenEvent strange = last with { Sequence = new SequenceId(Guid.Empty, 0) };
         List<TokenEvent> accepted = [];
-        List<Guid> strangers = [];
+        List<(Guid, int)> strangers = [];
 
         subscription.Receive(new TokenBatch(Session, 4, [new TokenEntry(1, last), new TokenEntry(1, strange), new TokenEntry(1, strange)]), accepted, strangers);
 
         Assert.Equal([last], accepted);
-        Assert.Equal([Guid.Empty], strangers);
+        Assert.Equal([(Guid.Empty, 1)], strangers);
         Assert.Equal(new DeliveryAck(Session, 4), subscription.Ack);
         Assert.Equal(0, subscription.Count);
         subscription.Receive(new TokenBatch(Session, 3, [new TokenEntry(1, last)]), accepted, strangers);
         Assert.Equal(new DeliveryAck(Session, 4), subscription.Ack);
+    }
+
+    [Fact]
+    public void Leave_WhateverItsState_SubmitsElsewhereAndHearsTheOldCoordinatorNoMore()
+    {
+        var ledger = new StreamLedger(_request);
+        ledger.Submit();
+        ledger.Leave();
+        Assert.Equal(StreamState.NeedsSubmit, ledger.State);
+        ledger.Submit();
+        ledger.Submitted(1, Session);
+        Assert.Equal(StreamState.Submitting, ledger.State);
+        ledger.Submitted(2, Other);
+        Assert.Equal(LedgerVerdict.Accepted, ledger.Accept(new TokenEntry(2, Token(0))));
+        ledger.Leave();
+
+        Assert.Equal((StreamState.NeedsSubmit, 2), (ledger.State, ledger.Submission));
+        GenerateRequest again = ledger.Submit();
+        Assert.Equal(LedgerVerdict.Stale, ledger.Accept(new TokenEntry(2, Token(1))));
+        Assert.Equal([[100]], again.Delivered);
+        ledger.Accept(new TokenEntry(3, Token(1, FinishReason.Stop)));
+        ledger.Leave();
+        Assert.Equal(StreamState.Finished, ledger.State);
     }
 
     private static DeliveryAck Ack(TokenBatch batch) => new(batch.Session, batch.Number);

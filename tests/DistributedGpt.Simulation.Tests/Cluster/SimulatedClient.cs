@@ -173,7 +173,7 @@ internal sealed class SimulatedClient
         }
 
         var accepted = new List<TokenEvent>();
-        var strangers = new List<Guid>();
+        var strangers = new List<(Guid Request, int Submission)>();
         _subscription.Receive(batch with { Entries = [.. entries] }, accepted, strangers);
         foreach (TokenEvent token in accepted)
         {
@@ -188,7 +188,7 @@ internal sealed class SimulatedClient
             tokens.Add(token);
         }
 
-        foreach (Guid stranger in strangers) SendCancel(stranger);
+        foreach ((Guid request, int submission) in strangers) SendCancel(request, submission);
     }
 
     private void GiveUp(Guid request)
@@ -220,9 +220,11 @@ internal sealed class SimulatedClient
         return entry with { Token = token };
     }
 
-    private void SendCancel(Guid request)
+    private void SendCancel(Guid request) => SendCancel(request, _ledgers[request].Submission);
+
+    private void SendCancel(Guid request, int submission)
     {
-        if (Locate() is { } coordinator) _simulation.Network.Send<bool>(call => coordinator.Cancel(request, call), _ => { }, _ => { });
+        if (Locate() is { } coordinator) _simulation.Network.Send<bool>(call => coordinator.Cancel(request, submission, call), _ => { }, _ => { });
     }
 
     private SimulatedCoordinator? Locate() => _coordinator ??= _simulation.Locate();

@@ -69,9 +69,9 @@ internal sealed class SimulatedCoordinator
     public void Submit(GenerateRequest request, Guid subscription, Call<DeliverySession?> call) =>
         Take(call, () => call.Return(_protocol.Submit(request, subscription)));
 
-    public void Cancel(Guid request, Call<bool> call) => Take(call, () =>
+    public void Cancel(Guid request, int submission, Call<bool> call) => Take(call, () =>
     {
-        _protocol.Cancel(request);
+        _protocol.Cancel(request, submission);
         call.Return(true);
     });
 
