@@ -12,6 +12,7 @@ internal sealed class TestCluster : IAsyncDisposable
     private readonly Dictionary<string, DgptProcess> _silos = [];
     private readonly Dictionary<string, SiloProxy> _proxies = [];
     private IReadOnlyDictionary<string, string> _environment = new Dictionary<string, string>();
+    private int _replicas = 1;
     private DgptProcess? _gateway;
 
     /// <summary>The model folder.</summary>
@@ -31,6 +32,9 @@ internal sealed class TestCluster : IAsyncDisposable
     /// <summary>The same with these variables in the environment of silos and gateway.</summary>
     public static Task<TestCluster> StartAsync(IReadOnlyDictionary<string, string> environment, params string[] silos) => StartAsync(new TestCluster { _environment = environment }, silos);
 
+    /// <summary>The same with several replicas of the model.</summary>
+    public static Task<TestCluster> StartReplicasAsync(int replicas, params string[] silos) => StartAsync(new TestCluster { _replicas = replicas }, silos);
+
     /// <summary>The same with a proxy before each silo.</summary>
     public static Task<TestCluster> StartBehindProxiesAsync(IReadOnlyDictionary<string, string> environment, params string[] silos)
     {
@@ -44,7 +48,7 @@ internal sealed class TestCluster : IAsyncDisposable
         try
         {
             await Task.WhenAll(silos.Select(cluster.StartSiloAsync));
-            await DgptProcess.RunAsync("model", "load", ModelFolder, "--cluster", cluster.Address);
+            await DgptProcess.RunAsync("model", "load", ModelFolder, "--replicas", $"{cluster._replicas}", "--cluster", cluster.Address);
             cluster._gateway = DgptProcess.Start(cluster._environment, "gateway", "--cluster", cluster.Address, "--port", "0");
             string line = await cluster._gateway.LineAsync(line => line.StartsWith("serving ", StringComparison.Ordinal));
             cluster.Http.BaseAddress = new Uri(line.Split(' ').Single(word => word.StartsWith("http", StringComparison.Ordinal)).TrimEnd(';') + "/");
@@ -84,8 +88,11 @@ internal sealed class TestCluster : IAsyncDisposable
     public async Task<JsonElement> StatusAsync() =>
         JsonDocument.Parse(await DgptProcess.RunAsync("status", "--json", "--cluster", Address)).RootElement;
 
-    /// <summary>The state of the model's replica.</summary>
-    public async Task<JsonElement> ReplicaAsync() => (await StatusAsync()).GetProperty("models")[0].GetProperty("replicas")[0];
+    /// <summary>The state of the model's replicas.</summary>
+    public async Task<JsonElement[]> ReplicasAsync() => [.. (await StatusAsync()).GetProperty("models")[0].GetProperty("replicas").EnumerateArray()];
+
+    /// <summary>The state of the model's only replica.</summary>
+    public async Task<JsonElement> ReplicaAsync() => (await ReplicasAsync()).Single();
 
     /// <summary>The silo with the model's head.</summary>
     public async Task<string> HeadSiloAsync() => (await ReplicaAsync()).GetProperty("stages").EnumerateArray().Last().GetProperty("silo").GetString()!;
