@@ -21,7 +21,7 @@ public interface IServedModel
     /// <param name="stopStrings">A completion ends before the first occurrence of any of these.</param>
     /// <param name="cancellationToken">Cancels the request.</param>
     /// <exception cref="RequestRefusedException">The request meets a limit; the message says which, with the numbers.</exception>
-    /// <exception cref="GenerationFailedException">The model threw on the request again and again; what came before it stands.</exception>
+    /// <exception cref="GenerationFailedException">The request was given up, since the model threw on it again and again or has no place; what came before it stands.</exception>
     IAsyncEnumerable<CompletionChunk> GenerateAsync(
         GenerateRequest request, IReadOnlyList<string> stopStrings, CancellationToken cancellationToken = default);
 }

@@ -28,7 +28,7 @@ internal sealed class ServedModel(ModelInfo info, IModelGrain grain, Func<string
             await foreach (TokenEvent token in stream.Tokens.ReadAllAsync(cancellationToken))
             {
                 int completion = token.Sequence.Completion;
-                if (token.FinishReason == FinishReason.Error) throw new GenerationFailedException(completion, token.Position);
+                if (token.FinishReason == FinishReason.Error) throw new GenerationFailedException(completion, token.Position, token.Reason);
                 if (texts[completion] is not { } text) continue;
                 CompletionChunk chunk = token.IsStopToken
                     ? text.End(token.FinishReason)

@@ -62,6 +62,7 @@ internal sealed partial class CoordinatorGrain(
     private int _migrations;
     private ReplicaMetrics? _metrics;
     private Recovery? _recovery;
+    private string? _noRoom;
 
     private ReplicaKey Key => _key ??= ReplicaKey.Parse(this.GetPrimaryKeyString());
 
@@ -392,7 +393,7 @@ internal sealed partial class CoordinatorGrain(
                     return;
                 }
 
-                _protocol!.EpochFailed();
+                _protocol!.EpochFailed(error);
             }
             else
             {
@@ -402,6 +403,12 @@ internal sealed partial class CoordinatorGrain(
                 _protocol!.EpochRaised(raised.Epoch, raised.Plan.Stages.Length);
                 LogAttaching(Key, raised.Epoch);
             }
+        }
+        catch (InsufficientMemoryException e)
+        {
+            if (_noRoom != e.Message) LogNoRoom(Key, e.Message);
+            _noRoom = e.Message;
+            _protocol?.EpochFailed(e.Message);
         }
         catch (Exception e) when (!_stopping.IsCancellationRequested)
         {
@@ -471,7 +478,7 @@ internal sealed partial class CoordinatorGrain(
     {
         _loaded?.TrySetResult(null);
         _recovery?.Attached(_record!.Epoch);
-        _recovery = null;
+        (_recovery, _noRoom) = (null, null);
         bool committed = _migration is { } migration && migration.Id == _record!.Migration;
         if (committed) _migration!.Times.Attached();
         EndMigration(committed ? null : "a recovery came before it");
@@ -505,6 +512,9 @@ internal sealed partial class CoordinatorGrain(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Replica}: a call of the coordinator failed")]
     private partial void LogCommandFailed(Exception exception, ReplicaKey replica);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Replica}: layers have no place, requests wait: {Reason}")]
+    private partial void LogNoRoom(ReplicaKey replica, string reason);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Replica}: cannot be loaded: {Error}")]
     private partial void LogLoadFailed(ReplicaKey replica, string error);

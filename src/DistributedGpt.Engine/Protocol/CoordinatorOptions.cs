@@ -19,6 +19,9 @@ public sealed record CoordinatorOptions
     /// <summary>How long serving waits for the last part of a migration's copies, before it goes on without the migration.</summary>
     public TimeSpan CopyTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>How long requests wait while layers have no place, before they end with the reason.</summary>
+    public TimeSpan PlacePatience { get; init; } = TimeSpan.FromSeconds(30);
+
     /// <summary>The pause before the next try when a new epoch could not be had, or a stage did not follow.</summary>
     public TimeSpan RetryDelay { get; init; } = TimeSpan.FromMilliseconds(200);
 

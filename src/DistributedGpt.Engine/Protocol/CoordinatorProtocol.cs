@@ -15,6 +15,7 @@ namespace DistributedGpt.Engine;
 /// told, and answers when nothing older runs there. Running: as many steps in flight as the plan has stages. Whatever goes wrong
 /// with a step or an Attach leads back to Raising: there is one way of recovery. Requests are accepted in every phase. A step that
 /// threw in a stage counts against its sequences (<see cref="Scheduler.Fail"/>); what is lost on the way counts against nobody.
+/// While layers have no place on the silos that live, requests wait for a bounded time, and then end with that reason.
 /// Draining: parts of the replica move to other silos. They have been copied there while steps ran; now the steps in flight end and
 /// no other begins, so that the copies can be finished. Then the record names the new places under the next epoch, or the migration
 /// is given up and serving goes on as before.
@@ -51,6 +52,9 @@ public sealed class CoordinatorProtocol
     private bool _epochCompleted;
     private int _timeouts;
     private CoordinatorTimer? _stepTimer;
+    private CoordinatorTimer? _placeTimer;
+    private string? _noPlace;
+    private int _placeTimers;
     private int _sessions;
 
     /// <summary>A coordinator that has not started.</summary>
@@ -103,9 +107,20 @@ public sealed class CoordinatorProtocol
     }
 
     /// <summary>The record could not be read or written, or a layer not be loaded; another try is made after a pause.</summary>
-    public void EpochFailed()
+    /// <param name="noPlace">
+    /// Why layers have no place on the silos that live, if that was it: requests wait for some time, and then end with this reason.
+    /// </param>
+    public void EpochFailed(string? noPlace = null)
     {
-        if (State == CoordinatorState.Raising) RaiseLater();
+        if (State != CoordinatorState.Raising) return;
+        _noPlace = noPlace;
+        if (noPlace is not null && _placeTimer is null)
+        {
+            _placeTimer = new CoordinatorTimer(CoordinatorTimerKind.Place, Epoch, ++_placeTimers);
+            StartTimer(_placeTimer.Value, _options.PlacePatience);
+        }
+
+        RaiseLater();
     }
 
     /// <summary>A stage has answered an Attach.</summary>
@@ -303,6 +318,12 @@ public sealed class CoordinatorProtocol
             case CoordinatorTimerKind.Retry when State == CoordinatorState.Raising:
                 _commands.Enqueue(new RaiseEpoch(null));
                 break;
+            case CoordinatorTimerKind.Place when timer == _placeTimer:
+                _placeTimer = null;
+                if (_noPlace is not { } reason) break;
+                foreach (TokenEvent end in _scheduler.FailAll(reason)) Hand(end);
+                Announce();
+                break;
             case CoordinatorTimerKind.Copy:
                 CopyFailed(timer.Subject);
                 break;
@@ -336,6 +357,7 @@ public sealed class CoordinatorProtocol
         _copies = new Dictionary<long, long>();
         _nextStep = 0;
         _epochCompleted = false;
+        (_placeTimer, _noPlace) = (null, null);
         State = CoordinatorState.Running;
         Schedule();
     }

@@ -12,6 +12,9 @@ public enum CoordinatorTimerKind
     /// <summary>Bounds the time of the oldest step in flight.</summary>
     Step,
 
+    /// <summary>Bounds the time for which requests wait while layers have no place.</summary>
+    Place,
+
     /// <summary>Bounds the time for which serving waits for the last part of a copy.</summary>
     Copy,
 

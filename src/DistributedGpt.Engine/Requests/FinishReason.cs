@@ -12,6 +12,8 @@ public enum FinishReason
     /// <summary>The limit of tokens or the context was reached.</summary>
     Length,
 
-    /// <summary>The steps that were to compute its next token threw, again and again: the request was given up.</summary>
+    /// <summary>
+    /// The request was given up: the steps that were to compute its next token threw, again and again, or the layers have no place.
+    /// </summary>
     Error,
 }

@@ -228,13 +228,23 @@ public sealed class Scheduler
         foreach (Sequence sequence in failed.Sequences)
         {
             if (sequence.State == SequenceState.Finished || ++sequence.FailedAttempts < _options.MaxAttempts) continue;
-            foreach (Sequence each in sequence.Group.Sequences)
-            {
-                if (each.State != SequenceState.Finished)
-                    ends.Add(new TokenEvent(each.Id, each.Length, -1, null, FinishReason.Error, IsStopToken: true));
-            }
-            Cancel(sequence.Request.Id);
+            ends.AddRange(GiveUp(sequence.Group, null));
         }
+        return ends;
+    }
+
+    /// <summary>Ends every request with an error, since <paramref name="reason"/>.</summary>
+    /// <returns>The ends of their completions.</returns>
+    public IReadOnlyList<TokenEvent> FailAll(string reason) => [.. _groups.Values.ToArray().SelectMany(group => GiveUp(group, reason))];
+
+    private TokenEvent[] GiveUp(SequenceGroup group, string? reason)
+    {
+        TokenEvent[] ends =
+        [
+            .. group.Sequences.Where(sequence => sequence.State != SequenceState.Finished)
+                .Select(sequence => new TokenEvent(sequence.Id, sequence.Length, -1, null, FinishReason.Error, IsStopToken: true, reason)),
+        ];
+        Cancel(group.Request.Id);
         return ends;
     }
 

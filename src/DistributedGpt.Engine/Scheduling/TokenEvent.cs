@@ -9,6 +9,7 @@ namespace DistributedGpt.Engine;
 /// <param name="Logprobs">Log-probabilities, where asked for.</param>
 /// <param name="FinishReason">Why the completion ends with this token; <see cref="FinishReason.None"/> where it goes on.</param>
 /// <param name="IsStopToken">The token ends the completion and is not part of its text: clients don't show it.</param>
+/// <param name="Reason">Why the completion ends with <see cref="FinishReason.Error"/>, if not by steps that threw.</param>
 [GenerateSerializer, Immutable]
 public sealed record TokenEvent(
     [property: Id(0)] SequenceId Sequence,
@@ -16,4 +17,5 @@ public sealed record TokenEvent(
     [property: Id(2)] int Id,
     [property: Id(3)] TokenLogprobs? Logprobs,
     [property: Id(4)] FinishReason FinishReason,
-    [property: Id(5)] bool IsStopToken);
+    [property: Id(5)] bool IsStopToken,
+    [property: Id(6)] string? Reason = null);

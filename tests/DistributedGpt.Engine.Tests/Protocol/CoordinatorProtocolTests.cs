@@ -125,6 +125,50 @@ public sealed class CoordinatorProtocolTests
     }
 
     [Fact]
+    public void EpochFailed_NoPlaceForLong_EndsRequestsWithTheReason()
+    {
+        Run();
+        _coordinator.Replan();
+        Commands();
+        _coordinator.EpochFailed("no silo has 3 bytes free");
+        CoordinatorTimer patience = Commands().OfType<StartTimer>().Single(timer => timer.Timer.Kind == CoordinatorTimerKind.Place).Timer;
+        _coordinator.EpochFailed("no silo has 2 bytes free");
+        Assert.DoesNotContain(Commands().OfType<StartTimer>(), timer => timer.Timer.Kind == CoordinatorTimerKind.Place);
+        Assert.Empty(_coordinator.Next(Client, default).Entries);
+
+        _coordinator.TimerElapsed(patience);
+
+        Assert.Contains(new Deliver(Client), Commands());
+        TokenEvent end = Assert.Single(_coordinator.Next(Client, default).Entries).Token;
+        Assert.Equal((FinishReason.Error, 3, "no silo has 2 bytes free"), (end.FinishReason, end.Position, end.Reason));
+
+        // One that comes now waits as long.
+        _coordinator.Submit(_request with { Id = new Guid(8, 0, 0, new byte[8]) }, Client);
+        _coordinator.EpochFailed("no silo has 2 bytes free");
+        Assert.NotEqual(patience, Commands().OfType<StartTimer>().Single(timer => timer.Timer.Kind == CoordinatorTimerKind.Place).Timer);
+    }
+
+    [Fact]
+    public void EpochFailed_PlaceInTime_GivesNobodyUp()
+    {
+        Run();
+        _coordinator.Replan();
+        _coordinator.EpochFailed("no silo has 3 bytes free");
+        CoordinatorTimer patience = Commands().OfType<StartTimer>().Single(timer => timer.Timer.Kind == CoordinatorTimerKind.Place).Timer;
+        Attach(6);
+        _coordinator.TimerElapsed(patience);
+        Assert.Single(Commands().OfType<ExecuteStep>());
+
+        // The storage being away is no lack of room.
+        _coordinator.Replan();
+        _coordinator.EpochFailed("no silo has 3 bytes free");
+        patience = Commands().OfType<StartTimer>().Single(timer => timer.Timer.Kind == CoordinatorTimerKind.Place).Timer;
+        _coordinator.EpochFailed();
+        _coordinator.TimerElapsed(patience);
+        Assert.Empty(_coordinator.Next(Client, default).Entries);
+    }
+
+    [Fact]
     public void StepFailed_LostHoweverOften_GivesNobodyUp()
     {
         Run();

@@ -177,7 +177,7 @@ internal sealed class SimulatedCoordinator
                             Load(record);
                         }),
                         () => Hear(_protocol.EpochLost),
-                        () => Hear(_protocol.EpochFailed));
+                        () => Hear(() => _protocol.EpochFailed()));
                     break;
                 case FinishCopies finish:
                     FinishCopies(finish.Migration, finish.LiveBlocks);
