@@ -11,6 +11,7 @@ internal sealed class EqualLayerSearch
     private readonly int[] _firstRoom;
     private readonly int[] _middleRoom;
     private readonly int[] _lastRoom;
+    private (IReadOnlyList<int> Silos, double Tokens, int[] BySpeed, StageTimes[] Times)? _prepared;
 
     /// <summary>A search with these costs, which are uniform.</summary>
     public EqualLayerSearch(StageCosts costs)
@@ -37,8 +38,7 @@ internal sealed class EqualLayerSearch
     public StagePlan? Find(IReadOnlyList<int> silos, int stages, double tokens, double atMost)
     {
         if (stages == 1) return FindOne(silos, tokens, atMost);
-        int[] bySpeed = [.. silos.OrderBy(silo => _costs.Silos[silo].StepTimes.Milliseconds(tokens))];
-        StageTimes[] times = Array.ConvertAll(bySpeed, silo => new StageTimes(_costs, silo, tokens));
+        (int[] bySpeed, StageTimes[] times) = Prepare(silos, tokens);
         var roles = new RoleChoice(bySpeed.Length, stages);
         return Bisection.Find(atMost, Divide, plan => new PipelineSpeed(_costs, plan, tokens * stages).SlowestMilliseconds);
 
@@ -58,11 +58,27 @@ internal sealed class EqualLayerSearch
         }
     }
 
+    /// <summary>A pass through that many stages takes at least so long, in milliseconds, however the layers are divided.</summary>
+    public double LeastPass(IReadOnlyList<int> silos, int stages, double tokens)
+    {
+        (int[] bySpeed, StageTimes[] times) = Prepare(silos, tokens);
+        double hop = times[0].Of(0, StageRole.Middle), pass = (stages - 1) * hop;
+        int layers = _costs.LayerCount;
+        for (int i = 0; i < bySpeed.Length && layers > 0; i++)
+        {
+            int taken = Math.Min(layers, _middleRoom[bySpeed[i]]);
+            pass += times[i].Of(taken, StageRole.Middle) - hop;
+            layers -= taken;
+        }
+
+        return pass;
+    }
+
     /// <summary>Layers that fit in the silos' memory if each is a stage.</summary>
     public int LayersThatFit(IReadOnlyList<int> silos)
     {
         int most = silos.Max(silo => RoomOn(silo, embedding: true, head: true));
-        for (int stages = 2; stages <= Math.Min(silos.Count, _costs.LayerCount); stages++)
+        for (int stages = 2; stages <= Math.Min(silos.Count, _costs.LayerCount) && most < _costs.LayerCount; stages++)
         {
             var roles = new RoleChoice(silos.Count, stages);
             for (int i = 0; i < silos.Count; i++) roles.SetRoom(i, _firstRoom[silos[i]], _middleRoom[silos[i]], _lastRoom[silos[i]]);
@@ -70,6 +86,16 @@ internal sealed class EqualLayerSearch
         }
 
         return most;
+    }
+
+    /// <summary>The silos, the fastest first, and their times. Where there are more stages than requests, all numbers of stages have the same.</summary>
+    private (int[] BySpeed, StageTimes[] Times) Prepare(IReadOnlyList<int> silos, double tokens)
+    {
+        if (_prepared is { } known && known.Silos == silos && known.Tokens == tokens) return (known.BySpeed, known.Times);
+        int[] bySpeed = [.. silos.OrderBy(silo => _costs.Silos[silo].StepTimes.Milliseconds(tokens))];
+        StageTimes[] times = Array.ConvertAll(bySpeed, silo => new StageTimes(_costs, silo, tokens));
+        _prepared = (silos, tokens, bySpeed, times);
+        return (bySpeed, times);
     }
 
     private StagePlan? FindOne(IReadOnlyList<int> silos, double tokens, double atMost) => silos

@@ -27,6 +27,10 @@ internal sealed class Pipeline
     public static double SlowestToBeat(Pipeline? other, double requests, int stages) =>
         other is null ? double.MaxValue : 1000 * requests / Math.Min(requests, stages) / other.TokensPerSecond * (1 + Tolerance);
 
+    /// <summary>The milliseconds of a pass with which a division is at best as fast as <paramref name="other"/>.</summary>
+    public static double PassToBeat(Pipeline? other, double requests) =>
+        other is null ? double.MaxValue : 1000 * requests / other.TokensPerSecond * (1 + Tolerance);
+
     /// <summary>Whether this is to be preferred: the faster at full load, then the faster with one request, then the one that leaves silos more room.</summary>
     public bool IsBetterThan(Pipeline? other)
     {

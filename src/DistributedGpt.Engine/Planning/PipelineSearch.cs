@@ -71,6 +71,9 @@ internal sealed class PipelineSearch
         if (stages > _costs.LayerCount) return null;
         double tokens = Math.Max(1, requests / stages);
         double atMost = Pipeline.SlowestToBeat(toBeat, requests, stages);
+
+        // Beyond one stage for each request a longer pass is all that more stages bring.
+        if (_equal is not null && stages > requests && _equal.LeastPass(silos, stages, tokens) > Pipeline.PassToBeat(toBeat, requests)) return null;
         StagePlan? plan = _equal is null ? new OrderSearch(_costs, silos, tokens).Find(atMost) : _equal.Find(silos, stages, tokens, atMost);
         return plan is null ? null : new Pipeline(_costs, plan, requests);
     }

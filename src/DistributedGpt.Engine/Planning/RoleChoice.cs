@@ -7,6 +7,8 @@ namespace DistributedGpt.Engine;
 /// </summary>
 internal sealed class RoleChoice(int silos, int stages)
 {
+    private const int MostCandidates = 5;
+
     private readonly int[] _first = new int[silos];
     private readonly int[] _middle = new int[silos];
     private readonly int[] _last = new int[silos];
@@ -25,9 +27,12 @@ internal sealed class RoleChoice(int silos, int stages)
     {
         Sort();
         int best = 0;
-        foreach (int first in Candidates(_first))
+        Span<int> firsts = stackalloc int[MostCandidates], lasts = stackalloc int[MostCandidates];
+        firsts = firsts[..Candidates(_first, firsts)];
+        lasts = lasts[..Candidates(_last, lasts)];
+        foreach (int first in firsts)
         {
-            foreach (int last in Candidates(_last))
+            foreach (int last in lasts)
             {
                 int room = RoomWith(first, last);
                 // Among equals the last of the top.
@@ -64,29 +69,33 @@ internal sealed class RoleChoice(int silos, int stages)
         for (int rank = 0; rank < silos; rank++) _roomBefore[rank + 1] = _roomBefore[rank] + _middle[_order[rank]];
     }
 
-    private HashSet<int> Candidates(int[] room)
+    /// <summary>Writes the candidates for a role.</summary>
+    /// <returns>How many there are.</returns>
+    private int Candidates(int[] room, Span<int> candidates)
     {
-        HashSet<int> candidates = [];
-        AddBestTwo(0, stages, silo => room[silo] - _middle[silo]);
-        AddBestTwo(stages, silos, silo => room[silo]);
+        int count = 0;
+        AddBestTwo(0, stages, ofTop: true, candidates);
+        AddBestTwo(stages, silos, ofTop: false, candidates);
 
         // Not needed for the best, but so that silos that are alike keep their order.
-        if (room[_order[stages - 1]] > 0) candidates.Add(_order[stages - 1]);
-        return candidates;
+        int last = _order[stages - 1];
+        if (room[last] > 0 && !candidates[..count].Contains(last)) candidates[count++] = last;
+        return count;
 
-        void AddBestTwo(int start, int end, Func<int, int> value)
+        void AddBestTwo(int start, int end, bool ofTop, Span<int> candidates)
         {
-            int best = -1, second = -1;
+            int best = -1, second = -1, bestValue = 0, secondValue = 0;
             for (int rank = start; rank < end; rank++)
             {
                 int silo = _order[rank];
                 if (room[silo] == 0) continue;
-                if (best < 0 || value(silo) > value(best)) (best, second) = (silo, best);
-                else if (second < 0 || value(silo) > value(second)) second = silo;
+                int value = ofTop ? room[silo] - _middle[silo] : room[silo];
+                if (best < 0 || value > bestValue) (best, bestValue, second, secondValue) = (silo, value, best, bestValue);
+                else if (second < 0 || value > secondValue) (second, secondValue) = (silo, value);
             }
 
-            if (best >= 0) candidates.Add(best);
-            if (second >= 0) candidates.Add(second);
+            if (best >= 0) candidates[count++] = best;
+            if (second >= 0) candidates[count++] = second;
         }
     }
 

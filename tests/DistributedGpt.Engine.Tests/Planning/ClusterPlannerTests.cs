@@ -136,6 +136,16 @@ public sealed class ClusterPlannerTests
         Assert.Equal(expected, new StepTimes(new Dictionary<int, double> { [5] = 4, [1] = 2 }).Milliseconds(tokens), 9);
 
     /// <summary>Layers of 100 bytes and 10 a block, one block, times in proportion to the tokens, links that cost nothing.</summary>
+    [Fact]
+    public void Plan_MoreStagesThanRequests_AreUsedWhereTheyMakeTheSlowestFaster()
+    {
+        // Two requests for each replica: on two stages they wait for the one with two layers, on three only for their own passes.
+        ClusterPlan plan = ClusterPlanner.Plan(Request(3, [.. Enumerable.Repeat(1.0, 96)]) with { Replicas = 32 });
+
+        Assert.All(plan.Replicas, replica => Assert.Equal(3, replica.Stages.Length));
+        Assert.Equal(1000 * 64 / 3.0, plan.Predict(64).TokensPerSecond, 9);
+    }
+
     private static PlanningRequest Request(int layers, params double[] millisecondsPerToken) => new()
     {
         Model = new ModelShape
