@@ -13,7 +13,8 @@ public enum FinishReason
     Length,
 
     /// <summary>
-    /// The request was given up: the steps that were to compute its next token threw, again and again, or the layers have no place.
+    /// The request was given up: the steps that were to compute its next token threw, again and again, no token could be chosen, or
+    /// the layers have no place.
     /// </summary>
     Error,
 }

@@ -186,7 +186,7 @@ public sealed class Scheduler
     /// <summary>Takes the results of the oldest step in flight.</summary>
     /// <param name="number">The step's number.</param>
     /// <param name="tokens">A token for each sequence that asked for one, in the step's order.</param>
-    /// <returns>The tokens of requests that are still here.</returns>
+    /// <returns>The tokens of requests that are still here, and the ends of those for which no token could be chosen.</returns>
     /// <exception cref="InvalidOperationException">The step is not the oldest in flight.</exception>
     /// <exception cref="ArgumentException">The tokens are not those that the step asked for.</exception>
     public IReadOnlyList<TokenEvent> Complete(int number, SampledToken[] tokens)
@@ -213,7 +213,9 @@ public sealed class Scheduler
                 continue;
             }
             if (sequence.Computed >= sequence.Group.SharedLength) LetWait(sequence.Group, sequence.Group.Held.Count);
-            if (token is not null) events.Add(Append(sequence, token));
+            if (token is null) continue;
+            if (token.Id == SampledToken.None) events.AddRange(GiveUp(sequence.Group, $"the logits for position {token.Position} of completion {token.Sequence.Completion} are not numbers"));
+            else events.Add(Append(sequence, token));
         }
         return events;
     }

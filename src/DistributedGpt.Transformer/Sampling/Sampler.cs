@@ -62,6 +62,7 @@ public sealed class Sampler
     /// <param name="sequence">A sequence of a step that wants a sample.</param>
     /// <param name="processor">What <see cref="SamplerStates.Advance"/> returned for it.</param>
     /// <param name="logits">The model's logits <c>[vocabulary]</c> for it; not changed. Those that are not a number count as impossible.</param>
+    /// <returns>The token; without one (<see cref="SampledToken.None"/>) where all are impossible.</returns>
     public SampledToken Sample(StepSequence sequence, ILogitsProcessor? processor, ReadOnlySpan<float> logits)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(logits.Length, _vocabularySize);
@@ -69,6 +70,7 @@ public sealed class Sampler
             ?? throw new ArgumentException("The sequence wants no sample.", nameof(sequence));
 
         float largest = Load(logits);
+        if (largest == float.NegativeInfinity) return new SampledToken(sequence.Id, sequence.Length, SampledToken.None);
         TokenLogprobs? logprobs = options.Logprobs is { } top ? Describe(top, largest) : null;
         largest = Process(sequence, options, processor, largest);
         int id = Choose(sequence, options, largest);
@@ -183,7 +185,7 @@ public sealed class Sampler
     private TokenLogprobs Describe(int top, float largest)
     {
         GatherBest(Math.Min(top, _vocabularySize));
-        double sum = largest > float.NegativeInfinity ? Weigh(largest, 1) / (double)ProbabilityMass.One : 1;
+        double sum = Weigh(largest, 1) / (double)ProbabilityMass.One;
         float logSum = (float)(largest + Log(sum));
         int[] ids = _candidates.Ids.ToArray();
         Array.Sort(ids, (a, b) => _logits[a] != _logits[b] ? _logits[b].CompareTo(_logits[a]) : a.CompareTo(b));

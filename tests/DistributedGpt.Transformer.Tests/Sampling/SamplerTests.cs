@@ -170,7 +170,8 @@ public sealed class SamplerTests
     [InlineData(new float[] { -0f, 0 }, 0)]
     [InlineData(new float[] { float.NaN, -1, float.NaN }, 1)]
     [InlineData(new float[] { 3, float.PositiveInfinity, 4 }, 1)]
-    [InlineData(new float[] { float.NaN, float.NegativeInfinity }, 0)]
+    [InlineData(new float[] { float.NaN, float.NegativeInfinity }, SampledToken.None)]
+    [InlineData(new float[] { float.NaN, float.NaN, float.NaN }, SampledToken.None)]
     public void Sample_TemperatureZeroOrTopK1OrTopP0_TakesLowestIdOfTheBest(float[] logits, int expected)
     {
         SamplingOptions[] greedy =
