@@ -35,7 +35,7 @@ internal static partial class SharedOptions
     /// <summary>The option that says how many tokens the KV cache holds.</summary>
     public static Option<int?> KvTokens() => new("--kv-tokens")
     {
-        Description = "Tokens that the KV cache holds, of all requests together. Default: one full context and 8,192, within memory.",
+        Description = "Tokens that the KV cache holds, of all requests together. Default: one full context and 8,192, or what memory allows, at least 1,024.",
         HelpName = "N",
         CustomParser = Values.IntegerIn(1, int.MaxValue),
     };

@@ -93,6 +93,19 @@ public sealed class OperationTests
         Assert.DoesNotContain("error:", process.Error);
     }
 
+    [Fact]
+    public async Task Status_NoSiloAnswers_SaysWhatWasTried()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync("A");
+        await cluster.Silo("A").KillAsync();
+        await using DgptProcess lost = DgptProcess.Start("status", "--cluster", cluster.Address), empty = DgptProcess.Start("status", "--cluster", cluster.Redis.Address("empty"));
+
+        Assert.Equal((1, ""), await lost.EndAsync());
+        Assert.Equal((1, ""), await empty.EndAsync());
+        Assert.Matches(@"^error: redis://\S+/test: no silo of the cluster answers: tried 127\.0\.0\.1:\d+\n$", lost.Error);
+        Assert.Matches(@"^error: redis://\S+/empty: no silo of the cluster answers: Redis lists none\n$", empty.Error);
+    }
+
     [Theory]
     [InlineData("silo --name A", "Option '--cluster' is required.")]
     [InlineData("silo --name A --cluster http://x", "--cluster: expected redis://[user[:password]@]host[:port][/name] or rediss:// for TLS, found 'http://x'")]

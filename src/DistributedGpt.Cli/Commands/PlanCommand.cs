@@ -8,7 +8,6 @@ namespace DistributedGpt.Cli;
 /// <summary><c>dgpt plan</c>: which silo would compute which layers, and how fast; neither a cluster nor weights are needed.</summary>
 internal static class PlanCommand
 {
-    private const int DefaultExtraTokens = 8 * 1024;
     private static readonly int[] Loads = [1, 8, 64];
 
     /// <summary>The command.</summary>
@@ -21,7 +20,7 @@ internal static class PlanCommand
             HelpName = "FILE", Required = true, Description = "The silos, a JSON file: {\"silos\": [{\"name\": \"a\", \"memory\": \"64GiB\", \"layer_ms\": {\"1\": 2.5, \"64\": 9.0}}, ...]}, see docs/architecture.md.",
         };
         Option<int?> replicas = SharedOptions.Replicas();
-        var kvTokens = new Option<int?>("--kv-tokens") { HelpName = "N", Description = "Tokens that the KV cache of a replica holds. Default: one full context and 8,192, within memory.", CustomParser = Values.IntegerIn(1, int.MaxValue) };
+        Option<int?> kvTokens = SharedOptions.KvTokens();
         Option<TensorType?> weightType = SharedOptions.WeightType();
         Option<TensorType?> kvType = SharedOptions.KvType();
         var json = new Option<bool>("--json") { Description = "Print one JSON object." };
@@ -37,8 +36,8 @@ internal static class PlanCommand
                 Model = ModelShape.Of(shape, result.GetValue(weightType) ?? shape.WeightType, result.GetValue(kvType) ?? TensorType.Float32),
                 Silos = inventory.Silos,
                 Network = inventory.Network,
-                KvBlocks = Blocks(tokens ?? shape.ContextLength + (long)DefaultExtraTokens),
-                LeastKvBlocks = tokens is null ? Blocks(shape.ContextLength) : null,
+                KvBlocks = KvCacheSize.Blocks(tokens, shape.ContextLength),
+                LeastKvBlocks = KvCacheSize.LeastBlocks(tokens, shape.ContextLength),
                 Replicas = SharedOptions.ReplicasOf(result.GetValue(replicas)),
             };
             Write(shape, request, Plan(request, path), result.GetValue(json));
@@ -46,8 +45,6 @@ internal static class PlanCommand
         });
         return command;
     }
-
-    private static int Blocks(long tokens) => (int)((tokens + StepBatch.BlockSize - 1) / StepBatch.BlockSize);
 
     private static ClusterPlan Plan(PlanningRequest request, string path)
     {

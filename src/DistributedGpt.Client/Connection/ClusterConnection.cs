@@ -1,7 +1,9 @@
+using System.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Orleans.Configuration;
+using Orleans.Messaging;
 
 namespace DistributedGpt.Client;
 
@@ -11,6 +13,9 @@ namespace DistributedGpt.Client;
 /// </summary>
 public sealed class ClusterConnection : IAsyncDisposable
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(12);
+    private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(500);
+
     private readonly IHost _host;
     private readonly InferenceClient _client;
 
@@ -28,7 +33,7 @@ public sealed class ClusterConnection : IAsyncDisposable
     /// <summary>Loading, unloading and the state of the cluster.</summary>
     public IClusterAdministration Administration { get; }
 
-    /// <summary>Connects; returns when a silo has answered.</summary>
+    /// <summary>Connects; returns when a silo has answered. Silos that are just starting are waited for, twelve seconds.</summary>
     /// <param name="address">The cluster.</param>
     /// <param name="logLevel">The least level of logs, written to standard error; null: none.</param>
     /// <param name="cancellationToken">Gives up.</param>
@@ -36,11 +41,18 @@ public sealed class ClusterConnection : IAsyncDisposable
     public static async Task<ClusterConnection> OpenAsync(ClusterAddress address, LogLevel? logLevel = null, CancellationToken cancellationToken = default)
     {
         await address.CheckAsync(cancellationToken);
+        long started = Stopwatch.GetTimestamp();
         HostApplicationBuilder builder = OwnedHost.CreateBuilder(logLevel);
         builder.UseOrleansClient(client =>
         {
             client.Configure<ClusterOptions>(address.Apply);
             client.UseRedisClustering(options => options.ConfigurationOptions = address.ToRedisOptions());
+            client.UseConnectionRetryFilter(async (_, cancellation) =>
+            {
+                if (Stopwatch.GetElapsedTime(started) > Patience) return false;
+                await Task.Delay(RetryPause, cancellation);
+                return true;
+            });
             client.Configure<GatewayOptions>(options => options.GatewayListRefreshPeriod = TimeSpan.FromSeconds(2));
         });
         IHost host = builder.Build();
@@ -51,9 +63,16 @@ public sealed class ClusterConnection : IAsyncDisposable
         }
         catch (Exception e) when (e is OrleansException or TimeoutException)
         {
+            string tried = await DescribeSilosAsync(host.Services);
             host.Dispose();
-            throw new ClusterUnreachableException($"{address}: no silo of the cluster answers", e);
+            throw new ClusterUnreachableException($"{address}: no silo of the cluster answers: {tried}", e);
         }
+    }
+
+    private static async Task<string> DescribeSilosAsync(IServiceProvider services)
+    {
+        IList<Uri> silos = await services.GetRequiredService<IGatewayListProvider>().GetGateways();
+        return silos.Count == 0 ? "Redis lists none" : $"tried {string.Join(", ", silos.Select(silo => $"{silo.Host}:{silo.Port}"))}";
     }
 
     /// <inheritdoc/>

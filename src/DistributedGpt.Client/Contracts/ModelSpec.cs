@@ -15,7 +15,7 @@ public sealed record ModelSpec
     /// <summary>The type of keys and values in the cache.</summary>
     [Id(2)] public TensorType KvType { get; init; } = TensorType.Float32;
 
-    /// <summary>Positions that the KV cache holds; null: one full context plus 8 x 1,024, within memory.</summary>
+    /// <summary>Positions that the KV cache holds; null: one full context plus 8 x 1,024, or what memory allows, at least one context of 1,024.</summary>
     [Id(3)] public int? KvTokens { get; init; }
 
     /// <summary>How many replicas of it share the requests; null: as many as are fastest.</summary>

@@ -11,8 +11,6 @@ namespace DistributedGpt.Cluster;
 /// </summary>
 internal static class ReplicaPlanner
 {
-    private const int DefaultExtraTokens = 8 * 1024;
-
     /// <summary>Silos whose measured times differ by less are taken for equal: measurements of one machine differ by this much.</summary>
     private const double Noise = 1.25;
 
@@ -36,8 +34,8 @@ internal static class ReplicaPlanner
                 Model = ShapeOf(folder, model),
                 Silos = [.. silos.Select((silo, i) =>
                     new SiloResources(silo.Name, silo.Capacity.Device, silo.Capacity.FreeBytes, times[i].Scale(layers), PartBytes.Factor(folder, silo.Capacity.WeightType)))],
-                KvBlocks = Blocks(model.KvTokens ?? config.ContextLength + DefaultExtraTokens),
-                LeastKvBlocks = model.KvTokens is null ? Blocks(config.ContextLength) : null,
+                KvBlocks = KvCacheSize.Blocks(model.KvTokens, config.ContextLength),
+                LeastKvBlocks = KvCacheSize.LeastBlocks(model.KvTokens, config.ContextLength),
                 Replicas = model.Replicas,
             });
         }
@@ -127,8 +125,6 @@ internal static class ReplicaPlanner
         static bool IsNear(StepTimes a, StepTimes b, int tokens) =>
             Math.Max(a.Milliseconds(tokens), b.Milliseconds(tokens)) < Noise * Math.Min(a.Milliseconds(tokens), b.Milliseconds(tokens));
     }
-
-    private static int Blocks(int tokens) => (tokens + StepBatch.BlockSize - 1) / StepBatch.BlockSize;
 
     private static long WeightBytes(PlanStage stage, ModelFolder folder, TensorType? weightType)
     {

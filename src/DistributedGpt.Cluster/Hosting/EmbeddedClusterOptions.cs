@@ -26,7 +26,7 @@ public sealed record EmbeddedClusterOptions
     /// <summary>The type of keys and values in the cache.</summary>
     public TensorType KvType { get; init; } = TensorType.Float32;
 
-    /// <summary>Positions that the KV cache holds; null: one full context plus 8 x 1,024, within memory.</summary>
+    /// <summary>Positions that the KV cache holds; null: one full context plus 8 x 1,024, or what memory allows, at least one context of 1,024.</summary>
     public int? KvTokens { get; init; }
 
     /// <summary>The least level of Orleans' and the cluster's logs; null: none.</summary>
