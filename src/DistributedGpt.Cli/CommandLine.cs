@@ -54,6 +54,7 @@ public static class CommandLine
             SiloCommand.Build(LogLevelOption),
             GatewayCommand.Build(LogLevelOption),
             ModelCommand.Build(LogLevelOption),
+            RebalanceCommand.Build(LogLevelOption),
             StatusCommand.Build(LogLevelOption),
             TrainCommand.Build(),
             InfoCommand.Build(),
@@ -70,7 +71,7 @@ public static class CommandLine
     {
         RequestRefusedException { Param: { } param } refused when refused.Message.StartsWith(param, StringComparison.Ordinal) =>
             "--" + param.Replace('_', '-').Replace("-ids", "", StringComparison.Ordinal) + refused.Message[param.Length..],
-        RequestRefusedException or GenerationFailedException or ClusterUnreachableException or ModelLoadException or DrainException or ModelFormatException or TorchUnavailableException or InputException or InvalidDataException => exception.Message,
+        RequestRefusedException or GenerationFailedException or ClusterUnreachableException or ModelLoadException or DrainException or RebalanceException or ModelFormatException or TorchUnavailableException or InputException or InvalidDataException => exception.Message,
         ArgumentException or IOException or UnauthorizedAccessException => exception.Message,
         AggregateException { InnerExceptions: [{ } inner] } => Describe(inner),
         _ => null,

@@ -32,5 +32,9 @@ public sealed class ClusterAdministration(IClusterClient orleans) : IClusterAdmi
     }
 
     /// <inheritdoc/>
+    public async Task<RebalanceReport[]> RebalanceAsync(string? model = null, CancellationToken cancellationToken = default) =>
+        await Catalog.Rebalance(model).WaitAsync(cancellationToken) ?? throw new RebalanceException($"{model}: no model of that name is loaded");
+
+    /// <inheritdoc/>
     public Task<ClusterStatus> GetStatusAsync(CancellationToken cancellationToken = default) => Catalog.GetStatus().WaitAsync(cancellationToken);
 }

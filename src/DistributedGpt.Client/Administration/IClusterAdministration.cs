@@ -26,6 +26,16 @@ public interface IClusterAdministration
     /// <exception cref="DrainException">There is no such silo, or the others have no room; the message has the numbers.</exception>
     Task DrainSiloAsync(string silo, CancellationToken cancellationToken = default);
 
+    /// <summary>
+    /// Plans the replicas of a model anew over the silos that live, and moves layers with their caches, while they serve, where the
+    /// new plan is predicted to be at least a tenth faster.
+    /// </summary>
+    /// <param name="model">The model; null: every model.</param>
+    /// <param name="cancellationToken">Stops waiting; the moves go on.</param>
+    /// <returns>What became of each replica.</returns>
+    /// <exception cref="RebalanceException">There is no such model.</exception>
+    Task<RebalanceReport[]> RebalanceAsync(string? model = null, CancellationToken cancellationToken = default);
+
     /// <summary>The silos, the models, and which layer is where.</summary>
     Task<ClusterStatus> GetStatusAsync(CancellationToken cancellationToken = default);
 }

@@ -30,6 +30,11 @@ public interface ICatalogGrain : IGrainWithIntegerKey
     [ResponseTimeout("01:00:00")]
     Task<string?> Drain(string silo);
 
+    /// <summary>Plans the replicas of a model, or of all, anew over the silos that live, and moves layers where that gains enough.</summary>
+    /// <returns>What became of each replica; null where there is no model of that name.</returns>
+    [ResponseTimeout("01:00:00")]
+    Task<RebalanceReport[]?> Rebalance(string? model);
+
     /// <summary>The cluster at this moment.</summary>
     [ResponseTimeout("00:00:05")]
     Task<ClusterStatus> GetStatus();

@@ -90,6 +90,29 @@ internal sealed class CatalogGrain(RecordStore records, IClusterMembershipServic
         return errors.Count > 0 ? string.Join("; ", errors) : null;
     }
 
+    public async Task<RebalanceReport[]?> Rebalance(string? model)
+    {
+        CatalogEntry[] entries = Array.FindAll(await ReadServedAsync(), entry => model is null || entry.Name == model);
+        if (model is not null && entries.Length == 0) return null;
+        List<RebalanceReport> reports = [];
+
+        // One after the other, each where the other replicas of its model are not: together they are to be faster, not each by itself.
+        foreach (CatalogEntry entry in entries)
+        {
+            ICoordinatorControl[] coordinators = [.. Coordinators(entry)];
+            for (int i = 0; i < coordinators.Length; i++)
+            {
+                ReplicaReport?[] replicas = await Task.WhenAll(coordinators.Select(coordinator => coordinator.GetReport()));
+                IEnumerable<string> own = SilosOf(replicas[i]), others = replicas.Where((_, other) => other != i).SelectMany(SilosOf);
+                reports.Add(await coordinators[i].Rebalance([.. others.Except(own)]));
+            }
+        }
+
+        return [.. reports];
+
+        static IEnumerable<string> SilosOf(ReplicaReport? replica) => replica is null ? [] : replica.Stages.Select(stage => stage.Silo);
+    }
+
     public async Task<ClusterStatus> GetStatus()
     {
         Task<SiloReport[]> silos = Task.WhenAll(membership.CurrentSnapshot.Members.Values

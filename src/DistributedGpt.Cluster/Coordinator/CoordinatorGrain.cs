@@ -150,6 +150,23 @@ internal sealed partial class CoordinatorGrain(
         return error;
     }
 
+    public async Task<RebalanceReport> Rebalance(string[] others)
+    {
+        var report = new RebalanceReport(Key.Model, Key.Index, [], 0, 0, null);
+        if (_record is not { } record || silos.LostStages(record).Length > 0) return report with { Error = $"{Key} does not serve now" };
+        try
+        {
+            RebalancePlan plan = await Placement.RebalanceAsync(record, agents, others);
+            report = report with { TokensPerSecondBefore = plan.TokensPerSecondBefore, TokensPerSecondAfter = plan.TokensPerSecondAfter };
+            if (!plan.IsWorthwhile) return report;
+            return await MigrateAsync(plan.Record, record) is { } error ? report with { Error = error } : report with { Moves = plan.Moves };
+        }
+        catch (InsufficientMemoryException e)
+        {
+            return report with { Error = e.Message };
+        }
+    }
+
     public Task<DeliverySession?> Submit(GenerateRequest request, Guid subscription)
     {
         // One that was accepted before may be submitted again: its client has lost an answer, or its replica.
@@ -288,6 +305,7 @@ internal sealed partial class CoordinatorGrain(
             if (_record != record || _unloading || _protocol is not { State: CoordinatorState.Running }) return $"{Key}: its plan has changed meanwhile: try again";
             var migration = new ReplicaMigration(agents, Key, ++_migrations, record, planned, _incarnations, logger);
             _migration = migration;
+            LogMigrating(Key, migration.Before.Epoch);
             try
             {
                 if (await migration.BeginAsync() is { } error)
@@ -506,6 +524,9 @@ internal sealed partial class CoordinatorGrain(
         await Task.Delay(pause, _stopping.Token);
         DeactivateOnIdle();
     }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Replica}: migration: copying begins under epoch {Epoch}")]
+    private partial void LogMigrating(ReplicaKey replica, long epoch);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Replica}: attaching under epoch {Epoch}")]
     private partial void LogAttaching(ReplicaKey replica, long epoch);

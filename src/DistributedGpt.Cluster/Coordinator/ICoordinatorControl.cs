@@ -21,6 +21,11 @@ internal interface ICoordinatorControl : ICoordinatorGrain
     [ResponseTimeout("01:00:00")]
     Task<string?> Drain(SiloAddress silo);
 
+    /// <summary>Plans the replica anew over the silos that live and moves its layers, while it serves, if that gains enough.</summary>
+    /// <param name="others">The names of silos that are left to others.</param>
+    [ResponseTimeout("01:00:00")]
+    Task<RebalanceReport> Rebalance(string[] others);
+
     /// <summary>The replica at this moment; null where it is not loaded.</summary>
     [AlwaysInterleave]
     [ResponseTimeout("00:00:05")]

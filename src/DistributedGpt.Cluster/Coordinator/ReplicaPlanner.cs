@@ -24,25 +24,34 @@ internal static class ReplicaPlanner
     /// <exception cref="InsufficientMemoryException">The model does not fit; the message has the numbers.</exception>
     public static ClusterPlan Plan(ModelFolder folder, ModelSpec model, IReadOnlyList<SiloOffer> silos)
     {
-        ModelConfig config = folder.Config;
-        StepTimes[] times = WithoutNoise([.. silos.Select(silo => silo.Capacity.SampleTimes ?? Unmeasured)]);
-        double layers = new ParameterCounts(config).Layer.Total / (double)SampleLayer.Weights;
         try
         {
-            return ClusterPlanner.Plan(new PlanningRequest
-            {
-                Model = ShapeOf(folder, model),
-                Silos = [.. silos.Select((silo, i) =>
-                    new SiloResources(silo.Name, silo.Capacity.Device, silo.Capacity.FreeBytes, times[i].Scale(layers), PartBytes.Factor(folder, silo.Capacity.WeightType)))],
-                KvBlocks = KvCacheSize.Blocks(model.KvTokens, config.ContextLength),
-                LeastKvBlocks = KvCacheSize.LeastBlocks(model.KvTokens, config.ContextLength),
-                Replicas = model.Replicas,
-            });
+            return ClusterPlanner.Plan(Request(folder, model, silos));
         }
         catch (InsufficientMemoryException e)
         {
             throw new InsufficientMemoryException($"{folder.Path}: {e.Message}");
         }
+    }
+
+    /// <summary>What the planner must know of a model and the silos.</summary>
+    /// <param name="folder">The model.</param>
+    /// <param name="model">How it is to be served.</param>
+    /// <param name="silos">The silos; a plan counts these.</param>
+    public static PlanningRequest Request(ModelFolder folder, ModelSpec model, IReadOnlyList<SiloOffer> silos)
+    {
+        ModelConfig config = folder.Config;
+        StepTimes[] times = WithoutNoise([.. silos.Select(silo => silo.Capacity.SampleTimes ?? Unmeasured)]);
+        double layers = new ParameterCounts(config).Layer.Total / (double)SampleLayer.Weights;
+        return new PlanningRequest
+        {
+            Model = ShapeOf(folder, model),
+            Silos = [.. silos.Select((silo, i) =>
+                new SiloResources(silo.Name, silo.Capacity.Device, silo.Capacity.FreeBytes, times[i].Scale(layers), PartBytes.Factor(folder, silo.Capacity.WeightType)))],
+            KvBlocks = KvCacheSize.Blocks(model.KvTokens, config.ContextLength),
+            LeastKvBlocks = KvCacheSize.LeastBlocks(model.KvTokens, config.ContextLength),
+            Replicas = model.Replicas,
+        };
     }
 
     /// <summary>

@@ -40,6 +40,19 @@ internal sealed partial class StagePlacement(ReplicaKey replica, LivingSilos sil
         return ReplicaPlanner.Replace(store.Folder(record.Model.Path), record, others);
     }
 
+    /// <summary>The best plan over the silos that live.</summary>
+    /// <param name="record">The replica as it is.</param>
+    /// <param name="agents">The silos' agents.</param>
+    /// <param name="others">Silos to leave to others.</param>
+    /// <exception cref="InsufficientMemoryException">The replica does not fit; the message has the numbers.</exception>
+    public async Task<RebalancePlan> RebalanceAsync(ReplicaRecord record, SiloAgents agents, string[] others)
+    {
+        SiloOffer[] offers = Array.FindAll(await silos.GetOffersAsync(), offer => !others.Contains(offer.Name));
+        SiloOffer[] free = await Task.WhenAll(offers.Select(async offer =>
+            offer with { Capacity = offer.Capacity with { ReservedBytes = offer.Capacity.ReservedBytes - await agents[offer.Address].GetLoadedBytes(replica) } }));
+        return new RebalancePlan(store.Folder(record.Model.Path), record, free);
+    }
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Replica}: layers {First} to {Last} go from {Lost}, which is gone, to {Silo}")]
     private partial void LogStageMoves(ReplicaKey replica, int first, int last, string lost, string silo);
 }

@@ -67,7 +67,7 @@ internal sealed partial class MigrationTimes
         LogPart(_replica, part, time.TotalMilliseconds);
     }
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "{Replica}: migration: {Part} took {Time:F0} ms")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Replica}: migration: {Part} took {Time:F0} ms")]
     private partial void LogPart(ReplicaKey replica, string part, double time);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Replica}: migrated with a pause of {Pause:F0} ms: {Parts}")]

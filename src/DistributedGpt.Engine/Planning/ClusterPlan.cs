@@ -26,6 +26,10 @@ public sealed class ClusterPlan
     /// <summary>Bytes of what a stage keeps of what it sent to the next one.</summary>
     public long BorderLogBytes(PlanStage stage) => _costs.BorderLogBytes(stage);
 
+    /// <summary>Whether every silo has the memory for its stages.</summary>
+    public bool Fits => Replicas.SelectMany(replica => replica.Stages).GroupBy(stage => stage.Silo).All(stages =>
+        stages.Aggregate(Int128.Zero, (sum, stage) => sum + WeightBytes(stage) + KvBytes(stage) + BorderLogBytes(stage)) <= _costs.Silos[stages.Key].MemoryBytes);
+
     /// <summary>How long each stage of a replica takes for a step, the way to the next stage included, with so many requests in all.</summary>
     public IReadOnlyList<double> StageMilliseconds(StagePlan replica, int requests) => new PipelineSpeed(_costs, replica, Math.Max(1, (double)requests / Replicas.Count)).StageMilliseconds;
 

@@ -31,6 +31,11 @@ public static class ClusterPlanner
         return best is null ? throw Refusal(request, blocks) : new ClusterPlan(costs, Array.ConvertAll(best, pipeline => pipeline.Plan));
     }
 
+    /// <summary>What a plan costs and how fast it is that was made otherwise; it need not fit.</summary>
+    /// <param name="request">The model, its cache and the silos.</param>
+    /// <param name="replicas">The stages of each replica.</param>
+    public static ClusterPlan Evaluate(PlanningRequest request, params StagePlan[] replicas) => new(CostsOf(request, request.KvBlocks), replicas);
+
     private static double Speed(Pipeline[] replicas) => replicas.Sum(pipeline => pipeline.TokensPerSecond);
 
     private static StageCosts CostsOf(PlanningRequest request, int blocks) => new(request.Model, request.Silos, request.Network, blocks);

@@ -10,6 +10,8 @@ internal sealed class StreamLoad
     private readonly string[] _expected;
     private readonly Lock _gate = new();
     private readonly int[] _chunks;
+    private readonly long[] _lastChunk;
+    private readonly TimeSpan[] _longest;
     private readonly Task[] _workers;
     private TaskCompletionSource _news = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile bool _stopping;
@@ -21,6 +23,8 @@ internal sealed class StreamLoad
         _requests = requests;
         _expected = expected;
         _chunks = new int[requests.Length];
+        _lastChunk = new long[requests.Length];
+        _longest = new TimeSpan[requests.Length];
         _workers = [.. Enumerable.Range(0, requests.Length).Select(worker => Task.Run(() => RunAsync(worker)))];
     }
 
@@ -53,6 +57,17 @@ internal sealed class StreamLoad
         return watch.Elapsed;
     }
 
+    /// <summary>The longest time between two chunks of a stream, for each kind of stream, since this was asked last.</summary>
+    public TimeSpan[] TakeLongestGaps()
+    {
+        lock (_gate)
+        {
+            TimeSpan[] longest = [.. _longest];
+            Array.Clear(_longest);
+            return longest;
+        }
+    }
+
     /// <summary>Lets the running streams end.</summary>
     public async Task StopAsync()
     {
@@ -80,6 +95,7 @@ internal sealed class StreamLoad
     {
         while (!_stopping)
         {
+            lock (_gate) _lastChunk[worker] = 0;
             string text = await _requests[worker].RunAsync(_http, () => Count(worker));
             Interlocked.Increment(ref _streams);
             if (text == _expected[worker]) continue;
@@ -93,6 +109,10 @@ internal sealed class StreamLoad
         lock (_gate)
         {
             _chunks[worker]++;
+            long now = Stopwatch.GetTimestamp();
+            TimeSpan gap = _lastChunk[worker] == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(_lastChunk[worker], now);
+            if (gap > _longest[worker]) _longest[worker] = gap;
+            _lastChunk[worker] = now;
             news = _news;
             _news = new(TaskCreationOptions.RunContinuationsAsynchronously);
         }
