@@ -49,6 +49,31 @@ public sealed class OperationTests
     }
 
     [Fact]
+    public async Task Rebalance_ASiloHasJoined_UsesItWhileStreamsRun()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync("A", "B");
+        StreamRequest[] requests = StreamRequest.OfEveryKind(80);
+        string[] undisturbed = await new RunningStreams(cluster.Http, requests).EndAsync();
+
+        var streams = new RunningStreams(cluster.Http, requests);
+        await streams.ReachAsync(50);
+        await cluster.StartSiloAsync("C");
+        string rebalanced = await DgptProcess.RunAsync("rebalance", "--cluster", cluster.Address);
+        string[] disturbed = await streams.EndAsync();
+
+        Assert.Matches(@"^shakespeare/0: layers? 2[^\n]* to C\n(.*\n)*shakespeare/0: [\d,]+ tokens/s predicted instead of [\d,]+ \(\+\d+ %\)\n$", rebalanced);
+        Assert.True(undisturbed.SequenceEqual(disturbed), cluster.Logs);
+        JsonElement replica = await cluster.ReplicaAsync();
+        Assert.Equal(["A", "B", "C"], replica.GetProperty("stages").EnumerateArray().Select(stage => stage.GetProperty("silo").GetString()).Order());
+
+        string again = await DgptProcess.RunAsync("rebalance", TestCluster.Model, "--cluster", cluster.Address);
+        Assert.Matches(@"^shakespeare/0 stays as it is: [\d,]+ tokens/s predicted instead of [\d,]+ \(\+0 %\)\n$", again);
+        await using DgptProcess unknown = DgptProcess.Start("rebalance", "nothing", "--cluster", cluster.Address);
+        Assert.Equal(1, (await unknown.EndAsync()).ExitCode);
+        Assert.Equal("error: nothing: no model of that name is loaded\n", unknown.Error);
+    }
+
+    [Fact]
     public async Task Models_LoadedListedUnloaded_LeaveNothingBehind()
     {
         await using TestCluster cluster = await TestCluster.StartAsync("A", "B");

@@ -305,7 +305,6 @@ internal sealed partial class CoordinatorGrain(
             if (_record != record || _unloading || _protocol is not { State: CoordinatorState.Running }) return $"{Key}: its plan has changed meanwhile: try again";
             var migration = new ReplicaMigration(agents, Key, ++_migrations, record, planned, _incarnations, logger);
             _migration = migration;
-            LogMigrating(Key, migration.Before.Epoch);
             try
             {
                 if (await migration.BeginAsync() is { } error)
@@ -401,7 +400,8 @@ internal sealed partial class CoordinatorGrain(
             _recovery?.Recorded();
             if (migration is not null) _migration?.Times.Recorded();
             Follow(raised);
-            if (await parts.LoadAsync(Key, raised, _stopping.Token) is { } error)
+            Task<string?> load = migration is null ? parts.LoadAsync(Key, raised, _stopping.Token) : parts.LoadStagesAsync(Key, raised, _stopping.Token);
+            if (await load is { } error)
             {
                 LogLoadFailed(Key, error);
                 if (_loaded is { Task.IsCompleted: false })
@@ -498,7 +498,13 @@ internal sealed partial class CoordinatorGrain(
         _recovery?.Attached(_record!.Epoch);
         (_recovery, _noRoom) = (null, null);
         bool committed = _migration is { } migration && migration.Id == _record!.Migration;
-        if (committed) _migration!.Times.Attached();
+        if (committed)
+        {
+            _migration!.Times.Attached();
+            _raising = parts.LoadOthersAsync(Key, _record!, _stopping.Token);
+            Run(_raising);
+        }
+
         EndMigration(committed ? null : "a recovery came before it");
     }
 
@@ -521,12 +527,10 @@ internal sealed partial class CoordinatorGrain(
     private async Task StandDownAsync(TimeSpan pause)
     {
         LogFenced(Key);
+        _migration?.End("another coordinator has taken over");
         await Task.Delay(pause, _stopping.Token);
         DeactivateOnIdle();
     }
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "{Replica}: migration: copying begins under epoch {Epoch}")]
-    private partial void LogMigrating(ReplicaKey replica, long epoch);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Replica}: attaching under epoch {Epoch}")]
     private partial void LogAttaching(ReplicaKey replica, long epoch);

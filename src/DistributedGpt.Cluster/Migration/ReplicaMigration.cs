@@ -22,14 +22,14 @@ internal sealed class ReplicaMigration
     /// <param name="record">The replica's record.</param>
     /// <param name="planned">The record with the plan to come.</param>
     /// <param name="incarnations">Those of the parts now.</param>
-    /// <param name="logger">Is told its parts at the end.</param>
+    /// <param name="logger">Is told its parts.</param>
     public ReplicaMigration(
         SiloAgents agents, ReplicaKey replica, int number, ReplicaRecord record, ReplicaRecord planned, IReadOnlyDictionary<PartKey, long> incarnations, ILogger logger)
     {
         (_agents, _replica, Number) = (agents, replica, number);
         Before = record;
         Planned = planned with { Migration = Id };
-        Times = new MigrationTimes(replica, logger);
+        Times = new MigrationTimes(replica, record.Epoch, logger);
         IGrouping<SiloAddress, PartMove>[] targets =
         [
             .. incarnations.Keys

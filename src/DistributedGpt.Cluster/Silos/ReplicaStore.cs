@@ -41,6 +41,12 @@ internal sealed class ReplicaStore(ComputeDevice device)
         lock (_gate) _parts.Add(part.Key, part);
     }
 
+    /// <summary>Whether no later plan than that of this epoch has been heard of here.</summary>
+    public bool MayLoad(long epoch)
+    {
+        lock (_gate) return _order.MayLoad(epoch);
+    }
+
     /// <summary>
     /// The part as the record's plan wants it here: the copy that the record's migration has made of it, which becomes the part now,
     /// or what is here; null where it must be loaded.

@@ -32,6 +32,8 @@ internal abstract class PartGrain(PartKind kind, SiloStore store, ILocalSiloDeta
         RequestContext.Remove(IPlacementDirector.PlacementHintKey);
         if (!request.Silo.Equals(silo.SiloAddress))
         {
+            if (!store.Replica(Key.Replica).MayLoad(request.Record.Epoch)) throw new MigrationException($"{Key.Replica}: the plan of epoch {request.Record.Epoch} is not the latest");
+
             // The next call places it anew: it has no state to take along, and moving it by MigrateOnIdle takes much longer.
             DeactivateOnIdle();
             return new LoadReply(Moved: true, Error: null);

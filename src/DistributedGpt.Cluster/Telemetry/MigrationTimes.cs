@@ -15,13 +15,19 @@ internal sealed partial class MigrationTimes
 
     private readonly List<(string Part, TimeSpan Time)> _parts = [];
     private readonly ReplicaKey _replica;
+    private readonly long _epoch;
     private readonly ILogger _logger;
     private long _last = Stopwatch.GetTimestamp();
 
     /// <summary>A migration begins.</summary>
     /// <param name="replica">What moves.</param>
-    /// <param name="logger">Is told the parts at the end.</param>
-    public MigrationTimes(ReplicaKey replica, ILogger logger) => (_replica, _logger) = (replica, logger);
+    /// <param name="epoch">The epoch under which it begins.</param>
+    /// <param name="logger">Is told the parts.</param>
+    public MigrationTimes(ReplicaKey replica, long epoch, ILogger logger)
+    {
+        (_replica, _epoch, _logger) = (replica, epoch, logger);
+        LogBegins(replica, epoch);
+    }
 
     /// <summary>Weights and full blocks are copied.</summary>
     public void Copied() => Lap("copy");
@@ -64,11 +70,14 @@ internal sealed partial class MigrationTimes
         TimeSpan time = Stopwatch.GetElapsedTime(_last, now);
         _parts.Add((part, time));
         _last = now;
-        LogPart(_replica, part, time.TotalMilliseconds);
+        LogPart(_replica, _epoch, part, time.TotalMilliseconds);
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "{Replica}: migration: {Part} took {Time:F0} ms")]
-    private partial void LogPart(ReplicaKey replica, string part, double time);
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Replica}: migration from epoch {Epoch}: {Part} took {Time:F0} ms")]
+    private partial void LogPart(ReplicaKey replica, long epoch, string part, double time);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Replica}: migration from epoch {Epoch}: copying begins")]
+    private partial void LogBegins(ReplicaKey replica, long epoch);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Replica}: migrated with a pause of {Pause:F0} ms: {Parts}")]
     private partial void LogMigrated(ReplicaKey replica, double pause, string parts);

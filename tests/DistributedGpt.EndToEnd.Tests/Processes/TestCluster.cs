@@ -61,12 +61,15 @@ internal sealed class TestCluster : IAsyncDisposable
         }
     }
 
+    /// <summary>The level from which on silos that are started write logs.</summary>
+    public string LogLevel { get; set; } = "warning";
+
     /// <summary>Starts a silo and waits until it has joined.</summary>
     public async Task StartSiloAsync(string name)
     {
         IEnumerable<string> proxied = _proxies.TryGetValue(name, out SiloProxy? proxy) ? proxy.Arguments : [];
         DgptProcess silo = DgptProcess.Start(
-            _environment, ["silo", "--name", name, "--cluster", Address, "--memory", "1GiB", "--threads", "1", "--layer-ms", "1:1", "--log-level", "warning", .. proxied]);
+            _environment, ["silo", "--name", name, "--cluster", Address, "--memory", "1GiB", "--threads", "1", "--layer-ms", "1:1", "--log-level", LogLevel, .. proxied]);
         lock (_silos) _silos[name] = silo;
         await silo.LineAsync(line => line.StartsWith($"silo {name} ", StringComparison.Ordinal));
     }
@@ -80,6 +83,9 @@ internal sealed class TestCluster : IAsyncDisposable
 
     /// <summary>The silo's process.</summary>
     public DgptProcess Silo(string name) => _silos[name];
+
+    /// <summary>Whether the silo was started.</summary>
+    public bool Has(string name) => _silos.ContainsKey(name);
 
     /// <summary>What stands before the silo.</summary>
     public SiloProxy Proxy(string name) => _proxies[name];
