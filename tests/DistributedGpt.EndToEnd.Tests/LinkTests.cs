@@ -26,4 +26,29 @@ public sealed class LinkTests
             if (message.Length > 4096 && Interlocked.Increment(ref frames) is var frame && frame % 10 == 0 && frame <= 10 * Flips) message[^1024] ^= 4;
         }
     }
+
+    [Fact]
+    public async Task Delay_OfEveryLinkThenStalls_EvictsNobody()
+    {
+        await using TestCluster cluster = await TestCluster.StartBehindProxiesAsync(new Dictionary<string, string>(), "A", "B", "C");
+        StreamRequest[] requests = StreamRequest.OfEveryKind(40);
+        string[] undisturbed = await new RunningStreams(cluster.Http, requests).EndAsync();
+        string[] before = await cluster.AddressesAsync();
+
+        string[] delayed = await UnderAsync(() => TimeSpan.FromMilliseconds(20));
+
+        // As where every fiftieth packet is lost and sent again after the usual time.
+        string[] stalling = await UnderAsync(() => TimeSpan.FromMilliseconds(Random.Shared.Next(50) == 0 ? 200 : 5));
+
+        Assert.True(undisturbed.SequenceEqual(delayed), cluster.Logs);
+        Assert.True(undisturbed.SequenceEqual(stalling), cluster.Logs);
+        await cluster.AssertNothingIsLeftAsync("A", "B", "C");
+        Assert.Equal(before, await cluster.AddressesAsync());
+
+        Task<string[]> UnderAsync(Func<TimeSpan> delay)
+        {
+            foreach (string silo in (string[])["A", "B", "C"]) cluster.Proxy(silo).Delay = delay;
+            return new RunningStreams(cluster.Http, requests).EndAsync();
+        }
+    }
 }

@@ -7,7 +7,8 @@ namespace DistributedGpt.Cluster;
 /// <summary>
 /// Pings every other silo, so that one that hangs, or whose machine has vanished, is declared dead within about two seconds. What is
 /// silent is only suspected (<see cref="Suspicion"/>); it is declared dead if another silo gets no answer from it either and none
-/// gets one. With two silos there is no other, and silence is left to membership's own probes.
+/// gets one. With two silos there is no other, and silence is left to membership's own probes. Where others do get an answer, only
+/// the link is lost; if it does not come back, the younger end is declared dead, and cannot join again before it reaches all.
 /// <para>
 /// Agents answer pings off the compute lane: a silo that computes for long is not silent.
 /// </para>
@@ -57,8 +58,10 @@ internal sealed partial class PeerPings(
         {
             Random.Shared.Shuffle(witnesses);
             bool?[] reach = await Task.WhenAll(witnesses.Take(Witnesses).Select(witness => agents.FindWhetherReachesAsync(witness, suspect)));
-            if (!reach.Contains(false) || reach.Contains(true) || !_suspicion.Suspects(suspect)) return;
-            LogKilling(suspect, reach.Count(answer => answer == false));
+            SuspicionVerdict verdict = _suspicion.Judge(local.SiloAddress, suspect, [.. reach.OfType<bool>()]);
+            if (verdict == SuspicionVerdict.Wait) return;
+            if (verdict == SuspicionVerdict.Dead) LogKilling(suspect, reach.Count(answer => answer == false));
+            else LogSevering(suspect);
             await death.MakeAsync(suspect, () => _suspicion.Suspects(suspect), cancellationToken);
         }
         catch (OperationCanceledException)
@@ -73,4 +76,7 @@ internal sealed partial class PeerPings(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Silo} answers no ping, here and at {Witnesses} other silos: declaring it dead")]
     private partial void LogKilling(SiloAddress silo, int witnesses);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Silo} and this silo do not reach each other, though others reach both: declaring it dead, the younger of the two")]
+    private partial void LogSevering(SiloAddress silo);
 }

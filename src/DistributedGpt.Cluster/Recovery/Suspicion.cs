@@ -10,6 +10,9 @@ internal sealed class Suspicion
     /// <summary>Pings in a row without an answer that make a peer a suspect.</summary>
     public const int Limit = 4;
 
+    /// <summary>The same for a peer that others still hear: it is the link to it that is lost, and may come back.</summary>
+    public const int SeveredLimit = 40;
+
     private readonly Lock _gate = new();
     private readonly Dictionary<SiloAddress, int> _unanswered = [];
 
@@ -39,6 +42,25 @@ internal sealed class Suspicion
     {
         lock (_gate) return IsSilent(peer);
     }
+
+    /// <summary>What is to be done about a suspect.</summary>
+    /// <param name="own">This silo.</param>
+    /// <param name="suspect">The suspect.</param>
+    /// <param name="reachedByOthers">Whether other silos get an answer from it, as far as they answer themselves.</param>
+    public SuspicionVerdict Judge(SiloAddress own, SiloAddress suspect, IReadOnlyCollection<bool> reachedByOthers)
+    {
+        lock (_gate)
+        {
+            if (!IsSilent(suspect) || reachedByOthers.Count == 0) return SuspicionVerdict.Wait;
+            if (!reachedByOthers.Contains(true)) return SuspicionVerdict.Dead;
+
+            // Both ends come to this judgement; one of them must go, or what needs the two hangs for ever.
+            return _unanswered[suspect] >= SeveredLimit && IsYounger(suspect, own) ? SuspicionVerdict.Severed : SuspicionVerdict.Wait;
+        }
+    }
+
+    private static bool IsYounger(SiloAddress silo, SiloAddress other) =>
+        silo.Generation != other.Generation ? silo.Generation > other.Generation : silo.CompareTo(other) > 0;
 
     private bool IsSilent(SiloAddress peer) => _unanswered.GetValueOrDefault(peer) >= Limit;
 }

@@ -78,6 +78,33 @@ public sealed class SuspicionTests
         Assert.False(_suspicion.Suspects(B));
     }
 
+    [Fact]
+    public void Judge_WhatOthersSay_DecidesAboutASuspect()
+    {
+        Play([A, B], [A, B], rounds: 1);
+        Assert.Equal(SuspicionVerdict.Wait, _suspicion.Judge(C, B, [false]));
+        Play([A, B], [A], rounds: Suspicion.Limit);
+
+        Assert.Equal(SuspicionVerdict.Dead, _suspicion.Judge(C, B, [false]));
+        Assert.Equal(SuspicionVerdict.Wait, _suspicion.Judge(C, B, []));
+        Assert.Equal(SuspicionVerdict.Wait, _suspicion.Judge(A, B, [true]));
+        Assert.Equal(SuspicionVerdict.Wait, _suspicion.Judge(A, B, [false, true]));
+    }
+
+    [Fact]
+    public void Judge_AnEndOfASeveredLink_GivesUpTheYoungerOne()
+    {
+        SiloAddress restarted = SiloAddress.New(A.Endpoint, A.Generation + 1);
+        Play([B, D], [B, D], rounds: 1);
+        Play([B, D], [D], rounds: Suspicion.SeveredLimit);
+
+        Assert.Equal(SuspicionVerdict.Severed, _suspicion.Judge(A, B, [true]));
+        Assert.Equal(SuspicionVerdict.Wait, _suspicion.Judge(C, B, [true]));
+        Assert.Equal(SuspicionVerdict.Wait, _suspicion.Judge(restarted, B, [true]));
+        _suspicion.Answered(B);
+        Assert.Equal(SuspicionVerdict.Wait, _suspicion.Judge(A, B, [true]));
+    }
+
     private static SiloAddress Silo(int port) => SiloAddress.New(new IPEndPoint(IPAddress.Loopback, port), 1);
 
     /// <summary>Rounds in which those answer; gives everyone who was suspected at the beginning of one.</summary>

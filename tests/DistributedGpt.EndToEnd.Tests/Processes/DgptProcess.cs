@@ -27,6 +27,9 @@ internal sealed class DgptProcess : IAsyncDisposable
         _errorEnd = Task.Run(ReadErrorAsync);
     }
 
+    /// <summary>The system's number of it.</summary>
+    public int Id => _process.Id;
+
     /// <summary>What it has written to standard error.</summary>
     public string Error
     {

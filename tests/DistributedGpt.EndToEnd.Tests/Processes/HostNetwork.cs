@@ -1,4 +1,8 @@
+using System.ComponentModel;
 using System.Diagnostics;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace DistributedGpt.EndToEnd.Tests;
 
@@ -6,8 +10,10 @@ namespace DistributedGpt.EndToEnd.Tests;
 /// Hosts on a switch, as containers are: each has an address, a host name and network interfaces of its own, and knows the others by
 /// name. They are network namespaces; nothing of them can be seen from outside.
 /// </summary>
-internal sealed class HostNetwork : IDisposable
+internal sealed partial class HostNetwork : IDisposable
 {
+    private const int NetworkNamespace = 0x40000000;
+
     private static int s_networks;
 
     private readonly string _prefix = $"dgpt-{Environment.ProcessId}-{Interlocked.Increment(ref s_networks)}";
@@ -51,6 +57,48 @@ internal sealed class HostNetwork : IDisposable
         return start;
     }
 
+    /// <summary>The host's address.</summary>
+    public string Address(string host) => Address(_names.IndexOf(host));
+
+    /// <summary>A socket of this process as if it ran on the host.</summary>
+    public Socket CreateSocket(string host)
+    {
+        // A socket stays in the namespace of the thread that makes it, and a thread that has changed its own cannot be used for others.
+        var socket = new TaskCompletionSource<Socket>();
+        new Thread(() =>
+        {
+            try
+            {
+                using SafeFileHandle space = File.OpenHandle($"/run/netns/{Space(host)}");
+                if (EnterNamespace(space, NetworkNamespace) != 0) throw new Win32Exception();
+                socket.SetResult(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
+            }
+            catch (Exception e)
+            {
+                socket.SetException(e);
+            }
+        }).Start();
+        return socket.Task.GetAwaiter().GetResult();
+    }
+
+    /// <summary>Has nothing come to the host, and nothing from it: it is on the other side of a split network.</summary>
+    public void Partition(string host) => RouteBetween(host, "add");
+
+    /// <summary>Ends what <see cref="Partition"/> began.</summary>
+    public void Heal(string host) => RouteBetween(host, "del");
+
+    /// <summary>Loses what one host sends to another.</summary>
+    public void Lose(string from, string to) => Route(from, "add", to);
+
+    /// <summary>Ends what <see cref="Lose"/> began.</summary>
+    public void Find(string from, string to) => Route(from, "del", to);
+
+    /// <summary>Pulls the host's cable out of the switch.</summary>
+    public void Unplug(string host) => Ip("-n", Switch, "link", "set", $"link{_names.IndexOf(host)}", "down");
+
+    /// <summary>Puts it back.</summary>
+    public void Plug(string host) => Ip("-n", Switch, "link", "set", $"link{_names.IndexOf(host)}", "up");
+
     public void Dispose()
     {
         foreach (string space in _names.Select(Space))
@@ -63,6 +111,20 @@ internal sealed class HostNetwork : IDisposable
     }
 
     private static string Address(int index) => $"10.203.0.{index + 2}";
+
+    private void RouteBetween(string host, string verb)
+    {
+        foreach (string other in _names.Where(name => name != host))
+        {
+            Route(host, verb, other);
+            Route(other, verb, host);
+        }
+    }
+
+    private void Route(string from, string verb, string to) => Ip("-n", Space(from), "route", verb, "blackhole", Address(to));
+
+    [LibraryImport("libc", EntryPoint = "setns", SetLastError = true)]
+    private static partial int EnterNamespace(SafeFileHandle space, int kind);
 
     private static void Ip(params string[] args)
     {

@@ -7,23 +7,31 @@ namespace DistributedGpt.EndToEnd.Tests;
 /// <summary>A Redis server of the test's own, with a log of its writes so that it can be restarted.</summary>
 internal sealed class RedisServer : IAsyncDisposable
 {
+    /// <summary>The name of its host in a network.</summary>
+    public const string Host = "redis";
+
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory();
+    private readonly HostNetwork? _network;
     private readonly int _port;
     private readonly string[] _options;
     private Process _process;
 
     public RedisServer(params string[] options)
+        : this(null, options)
     {
+    }
+
+    /// <summary>Starts it on this machine, or on the host <c>redis</c> of a network.</summary>
+    public RedisServer(HostNetwork? network, params string[] options)
+    {
+        _network = network;
         _options = options;
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        _port = ((IPEndPoint)listener.LocalEndpoint).Port;
-        listener.Stop();
+        _port = network is null ? FindPort() : 6379;
         _process = Start();
     }
 
     /// <summary>The address of the cluster of that name.</summary>
-    public string Address(string cluster) => $"redis://127.0.0.1:{_port}/{cluster}";
+    public string Address(string cluster) => $"redis://{(_network is null ? "127.0.0.1" : Host)}:{_port}/{cluster}";
 
     /// <summary>Kills the server.</summary>
     public async Task KillAsync()
@@ -41,10 +49,34 @@ internal sealed class RedisServer : IAsyncDisposable
         _folder.Delete(recursive: true);
     }
 
-    private Process Start() => Process.Start(new ProcessStartInfo(
-        "redis-server",
-        ["--port", _port.ToString(), "--bind", "127.0.0.1", "--dir", _folder.FullName, "--save", "", "--appendonly", "yes", "--appendfsync", "always", .. _options])
+    /// <summary>Below the ports that systems give to connections, one of which might take it while the server is away.</summary>
+    private static int FindPort()
     {
-        RedirectStandardOutput = true,
-    })!;
+        while (true)
+        {
+            int port = Random.Shared.Next(16384, 32768);
+            using var listener = new TcpListener(IPAddress.Loopback, port);
+            try
+            {
+                listener.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Taken.
+            }
+        }
+    }
+
+    private Process Start()
+    {
+        string[] command =
+        [
+            "redis-server", "--port", $"{_port}", "--bind", _network is null ? "127.0.0.1" : "0.0.0.0", "--protected-mode", "no", "--dir", _folder.FullName,
+            "--save", "", "--appendonly", "yes", "--appendfsync", "always", .. _options,
+        ];
+        ProcessStartInfo start = _network?.Command(Host, new Dictionary<string, string>(), command) ?? new ProcessStartInfo(command[0], command[1..]);
+        start.RedirectStandardOutput = true;
+        return Process.Start(start)!;
+    }
 }

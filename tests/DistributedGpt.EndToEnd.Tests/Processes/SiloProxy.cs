@@ -29,9 +29,6 @@ internal sealed class SiloProxy : IAsyncDisposable
     /// <summary>How long the next piece is on its way. A piece never overtakes another.</summary>
     public Func<TimeSpan> Delay { get; set; } = static () => TimeSpan.Zero;
 
-    /// <summary>Whether what is said to the silo gets lost.</summary>
-    public bool IsDeaf { get; set; }
-
     /// <summary>Changes a message on its way.</summary>
     public Action<byte[]>? Damage { get; set; }
 
@@ -76,7 +73,7 @@ internal sealed class SiloProxy : IAsyncDisposable
                 client.NoDelay = server.NoDelay = true;
 
                 // Where one direction ends, the connection does.
-                await await Task.WhenAny(PassAsync(client, server, () => IsDeaf), PassAsync(server, client, () => false));
+                await await Task.WhenAny(PassAsync(client, server), PassAsync(server, client));
             }
             catch (Exception e) when (e is IOException or SocketException or OperationCanceledException)
             {
@@ -84,7 +81,7 @@ internal sealed class SiloProxy : IAsyncDisposable
         }
     }
 
-    private async Task PassAsync(TcpClient from, TcpClient to, Func<bool> isLost)
+    private async Task PassAsync(TcpClient from, TcpClient to)
     {
         var underWay = Channel.CreateUnbounded<(byte[] Piece, long Due)>();
         Task arriving = ArriveAsync(underWay.Reader, to.GetStream());
@@ -93,7 +90,7 @@ internal sealed class SiloProxy : IAsyncDisposable
         for (int lengths = 1; await ReadAsync(from.GetStream(), lengths) is { Length: > 0 } piece && !arriving.IsCompleted; lengths = 2)
         {
             if (lengths == 2) Damage?.Invoke(piece);
-            if (!isLost()) underWay.Writer.TryWrite((piece, Environment.TickCount64 + (long)Delay().TotalMilliseconds));
+            underWay.Writer.TryWrite((piece, Environment.TickCount64 + (long)Delay().TotalMilliseconds));
         }
 
         underWay.Writer.Complete();

@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using DistributedGpt.Tests;
 
@@ -9,28 +11,40 @@ internal sealed class TestCluster : IAsyncDisposable
 {
     public const string Model = "shakespeare";
 
+    private const string ClientHost = "client";
+    private const string GatewayHost = "gateway";
+
     private readonly Dictionary<string, DgptProcess> _silos = [];
     private readonly Dictionary<string, SiloProxy> _proxies = [];
-    private IReadOnlyDictionary<string, string> _environment = new Dictionary<string, string>();
+    private readonly IReadOnlyDictionary<string, string> _environment;
+    private readonly HostNetwork? _network;
     private int _replicas = 1;
     private DgptProcess? _gateway;
+
+    private TestCluster(IReadOnlyDictionary<string, string>? environment = null, HostNetwork? network = null)
+    {
+        _environment = environment ?? new Dictionary<string, string>();
+        _network = network;
+        Redis = new RedisServer(network);
+        Http = new HttpClient(new SocketsHttpHandler { ConnectCallback = ConnectAsync }) { Timeout = Waiting.Patience };
+    }
 
     /// <summary>The model folder.</summary>
     public static string ModelFolder { get; } = Path.Combine(TestData.RepositoryRoot, "models", Model);
 
-    public RedisServer Redis { get; } = new();
+    public RedisServer Redis { get; }
 
     /// <summary>The cluster's address.</summary>
     public string Address => Redis.Address("test");
 
     /// <summary>HTTP to the gateway.</summary>
-    public HttpClient Http { get; } = new() { Timeout = Waiting.Patience };
+    public HttpClient Http { get; }
 
     /// <summary>Starts silos of these names and a gateway, and loads the model.</summary>
-    public static Task<TestCluster> StartAsync(params string[] silos) => StartAsync(new Dictionary<string, string>(), silos);
+    public static Task<TestCluster> StartAsync(params string[] silos) => StartAsync(new TestCluster(), silos);
 
-    /// <summary>The same with these variables in the environment of silos and gateway.</summary>
-    public static Task<TestCluster> StartAsync(IReadOnlyDictionary<string, string> environment, params string[] silos) => StartAsync(new TestCluster { _environment = environment }, silos);
+    /// <summary>The same with these variables in the environment of the processes.</summary>
+    public static Task<TestCluster> StartAsync(IReadOnlyDictionary<string, string> environment, params string[] silos) => StartAsync(new TestCluster(environment), silos);
 
     /// <summary>The same with several replicas of the model.</summary>
     public static Task<TestCluster> StartReplicasAsync(int replicas, params string[] silos) => StartAsync(new TestCluster { _replicas = replicas }, silos);
@@ -38,27 +52,16 @@ internal sealed class TestCluster : IAsyncDisposable
     /// <summary>The same with a proxy before each silo.</summary>
     public static Task<TestCluster> StartBehindProxiesAsync(IReadOnlyDictionary<string, string> environment, params string[] silos)
     {
-        var cluster = new TestCluster { _environment = environment };
+        var cluster = new TestCluster(environment);
         foreach (string silo in silos) cluster._proxies[silo] = new SiloProxy(IPAddress.Parse("127.0.0.2"), IPAddress.Loopback);
         return StartAsync(cluster, silos);
     }
 
-    private static async Task<TestCluster> StartAsync(TestCluster cluster, string[] silos)
+    /// <summary>The same on hosts of their own: the silos on those of their names.</summary>
+    public static Task<TestCluster> StartOnHostsAsync(HostNetwork network, params string[] silos)
     {
-        try
-        {
-            await Task.WhenAll(silos.Select(cluster.StartSiloAsync));
-            await DgptProcess.RunAsync("model", "load", ModelFolder, "--replicas", $"{cluster._replicas}", "--cluster", cluster.Address);
-            cluster._gateway = DgptProcess.Start(cluster._environment, "gateway", "--cluster", cluster.Address, "--port", "0");
-            string line = await cluster._gateway.LineAsync(line => line.StartsWith("serving ", StringComparison.Ordinal));
-            cluster.Http.BaseAddress = new Uri(line.Split(' ').Single(word => word.StartsWith("http", StringComparison.Ordinal)).TrimEnd(';') + "/");
-            return cluster;
-        }
-        catch
-        {
-            await cluster.DisposeAsync();
-            throw;
-        }
+        foreach (string host in (string[])[RedisServer.Host, .. silos, GatewayHost, ClientHost]) network.Add(host);
+        return StartAsync(new TestCluster(network: network), silos);
     }
 
     /// <summary>The level from which on silos that are started write logs.</summary>
@@ -67,9 +70,8 @@ internal sealed class TestCluster : IAsyncDisposable
     /// <summary>Starts a silo and waits until it has joined.</summary>
     public async Task StartSiloAsync(string name)
     {
-        IEnumerable<string> proxied = _proxies.TryGetValue(name, out SiloProxy? proxy) ? proxy.Arguments : [];
-        DgptProcess silo = DgptProcess.Start(
-            _environment, ["silo", "--name", name, "--cluster", Address, "--memory", "1GiB", "--threads", "1", "--layer-ms", "1:1", "--log-level", LogLevel, .. proxied]);
+        IEnumerable<string> address = _proxies.TryGetValue(name, out SiloProxy? proxy) ? proxy.Arguments : _network is not null ? ["--address", "auto"] : [];
+        DgptProcess silo = Start(name, ["silo", "--name", name, "--cluster", Address, "--memory", "1GiB", "--threads", "1", "--layer-ms", "1:1", "--log-level", LogLevel, .. address]);
         lock (_silos) _silos[name] = silo;
         await silo.LineAsync(line => line.StartsWith($"silo {name} ", StringComparison.Ordinal));
     }
@@ -92,7 +94,7 @@ internal sealed class TestCluster : IAsyncDisposable
 
     /// <summary>The cluster's state, as <c>dgpt status --json</c> tells it.</summary>
     public async Task<JsonElement> StatusAsync() =>
-        JsonDocument.Parse(await DgptProcess.RunAsync("status", "--json", "--cluster", Address)).RootElement;
+        JsonDocument.Parse(await RunAsync("status", "--json")).RootElement;
 
     /// <summary>The state of the model's replicas.</summary>
     public async Task<JsonElement[]> ReplicasAsync() => [.. (await StatusAsync()).GetProperty("models")[0].GetProperty("replicas").EnumerateArray()];
@@ -108,6 +110,20 @@ internal sealed class TestCluster : IAsyncDisposable
 
     /// <summary>The silo where the replica's coordinator is.</summary>
     public async Task<string> CoordinatorSiloAsync() => (await ReplicaAsync()).GetProperty("coordinator").GetString()!;
+
+    /// <summary>A silo to which the gateway is connected.</summary>
+    public async Task<string> GatewaysSiloAsync()
+    {
+        await using DgptProcess process = DgptProcess.Start(new ProcessStartInfo("ss", ["-Htnp", "state", "established"]));
+        (_, string output) = await process.EndAsync();
+
+        // Bytes waiting in and out, both ends, and the process at the first of them.
+        string[][] connections = [.. output.Split('\n').Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Where(words => words.Length == 5)];
+        HashSet<string> ends = [.. connections.Where(words => IsOf(words, _gateway!)).Select(words => words[3])];
+        return _silos.Keys.Order().First(name => connections.Any(words => IsOf(words, _silos[name]) && ends.Contains(words[2])));
+
+        static bool IsOf(string[] words, DgptProcess process) => words[4].Contains($"pid={process.Id},", StringComparison.Ordinal);
+    }
 
     /// <summary>The silos' addresses, each of which belongs to one process alone.</summary>
     public async Task<string[]> AddressesAsync() => [.. (await StatusAsync()).GetProperty("silos").EnumerateArray().Select(silo => silo.GetProperty("address").GetString()!)];
@@ -132,10 +148,56 @@ internal sealed class TestCluster : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        // Shown where the test fails.
+        TestContext.Current.TestOutputHelper?.WriteLine(Logs);
         Http.Dispose();
         if (_gateway is not null) await _gateway.DisposeAsync();
         foreach (DgptProcess silo in _silos.Values) await silo.DisposeAsync();
         foreach (SiloProxy proxy in _proxies.Values) await proxy.DisposeAsync();
         await Redis.DisposeAsync();
+    }
+
+    private static async Task<TestCluster> StartAsync(TestCluster cluster, string[] silos)
+    {
+        try
+        {
+            await Task.WhenAll(silos.Select(cluster.StartSiloAsync));
+            await cluster.RunAsync("model", "load", ModelFolder, "--replicas", $"{cluster._replicas}");
+            await cluster.StartGatewayAsync();
+            return cluster;
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
+    }
+
+    private async Task StartGatewayAsync()
+    {
+        _gateway = Start(GatewayHost, "gateway", "--cluster", Address, "--host", _network?.Address(GatewayHost) ?? "127.0.0.1", "--port", "0");
+        string line = await _gateway.LineAsync(line => line.StartsWith("serving ", StringComparison.Ordinal));
+        Http.BaseAddress = new Uri(line.Split(' ').Single(word => word.StartsWith("http", StringComparison.Ordinal)).TrimEnd(';') + "/");
+    }
+
+    /// <summary>Runs a command that asks the cluster for something, and gives what it says.</summary>
+    private async Task<string> RunAsync(params IEnumerable<string> args)
+    {
+        await using DgptProcess process = Start(ClientHost, [.. args, "--cluster", Address]);
+        (int exitCode, string output) = await process.EndAsync();
+        Assert.True(exitCode == 0, $"dgpt {string.Join(' ', args)}: exit code {exitCode}: {process.Error}");
+        return output;
+    }
+
+    private DgptProcess Start(string host, params IEnumerable<string> args) => _network is null
+        ? DgptProcess.Start(_environment, args)
+        : DgptProcess.Start(_network.Command(host, _environment, DgptProcess.Command(args)));
+
+    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
+    {
+        Socket socket = _network?.CreateSocket(ClientHost) ?? new Socket(SocketType.Stream, ProtocolType.Tcp);
+        socket.NoDelay = true;
+        await socket.ConnectAsync(context.DnsEndPoint, cancellationToken);
+        return new NetworkStream(socket, ownsSocket: true);
     }
 }
