@@ -7,10 +7,10 @@ namespace DistributedGpt.Cli;
 internal static class Connected
 {
     /// <summary>Connects, runs the action and gives the exit code.</summary>
-    public static Task<int> RunAsync(ClusterAddress address, LogLevel? logLevel, Func<ClusterConnection, CancellationToken, Task> action) =>
+    public static Task<int> RunAsync(ClusterAccess access, LogLevel? logLevel, Func<ClusterConnection, CancellationToken, Task> action) =>
         TerminationSignals.RunAsync(async signals =>
         {
-            await using ClusterConnection connection = await ClusterConnection.OpenAsync(address, logLevel, signals.Requested);
+            await using ClusterConnection connection = await ClusterConnection.OpenAsync(access.Address, access.Credentials, logLevel, signals.Requested);
             await action(connection, signals.Requested);
         });
 }

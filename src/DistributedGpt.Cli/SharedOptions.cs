@@ -1,7 +1,5 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using System.Text.RegularExpressions;
-using DistributedGpt.Client;
 using DistributedGpt.Engine;
 using DistributedGpt.Models;
 
@@ -10,8 +8,6 @@ namespace DistributedGpt.Cli;
 /// <summary>Options that several commands have, each command its own.</summary>
 internal static partial class SharedOptions
 {
-    private const string ClusterVariable = "DGPT_CLUSTER";
-
     /// <summary>The option that names what computes.</summary>
     public static Option<string?> Device() => new("--device")
     {
@@ -50,34 +46,6 @@ internal static partial class SharedOptions
 
     /// <summary>The replicas that <see cref="Replicas"/> asks for; null: as many as are fastest.</summary>
     public static int? ReplicasOf(int? option) => option switch { null => 1, 0 => null, int count => count };
-
-    /// <summary>The option that names a cluster.</summary>
-    public static Option<ClusterAddress> Cluster()
-    {
-        string? variable = Environment.GetEnvironmentVariable(ClusterVariable);
-        var option = new Option<ClusterAddress>("--cluster")
-        {
-            Description = $"The cluster: redis://[user[:password]@]host[:port][/name], rediss:// for TLS. Default: what {ClusterVariable} says.",
-            HelpName = "ADDRESS",
-            Required = variable is null,
-            CustomParser = result => ParseCluster(result, Values.Text(result)),
-        };
-        if (variable is not null) option.DefaultValueFactory = result => ParseCluster(result, variable);
-        return option;
-    }
-
-    private static ClusterAddress ParseCluster(ArgumentResult result, string text)
-    {
-        try
-        {
-            return ClusterAddress.Parse(text);
-        }
-        catch (FormatException e)
-        {
-            result.AddError($"--cluster: {e.Message}");
-            return null!;
-        }
-    }
 
     private static Option<TensorType?> Type(string name, string description) => new(name)
     {

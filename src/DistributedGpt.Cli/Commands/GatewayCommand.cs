@@ -11,18 +11,19 @@ internal static class GatewayCommand
     /// <summary>The command.</summary>
     public static Command Build(Option<LogLevel?> logLevel)
     {
-        Option<ClusterAddress> cluster = SharedOptions.Cluster();
+        var access = new ClusterAccessOptions();
         var listening = new GatewayListening();
-        var command = new Command("gateway", "Serve the models of a cluster over HTTP (OpenAI's API) and gRPC.") { cluster };
+        var command = new Command("gateway", "Serve the models of a cluster over HTTP (OpenAI's API) and gRPC.");
+        access.AddTo(command);
         listening.AddTo(command);
-        command.SetAction(result => RunAsync(result.GetRequiredValue(cluster), listening.Read(result, result.GetValue(logLevel))));
+        command.SetAction(result => RunAsync(access.Read(result), listening.Read(result, result.GetValue(logLevel))));
         return command;
     }
 
-    private static Task<int> RunAsync(ClusterAddress address, GatewayOptions options) => TerminationSignals.RunAsync(async signals =>
+    private static Task<int> RunAsync(ClusterAccess access, GatewayOptions options) => TerminationSignals.RunAsync(async signals =>
     {
         using IDisposable? telemetry = TelemetryExport.Start("dgpt-gateway", Environment.MachineName);
-        await using ClusterConnection connection = await ClusterConnection.OpenAsync(address, options.LogLevel, signals.Requested);
-        await GatewayListening.ServeAsync(connection.Client, options, $"cluster {address.Name}", signals);
+        await using ClusterConnection connection = await ClusterConnection.OpenAsync(access.Address, access.Credentials, options.LogLevel, signals.Requested);
+        await GatewayListening.ServeAsync(connection.Client, options, $"cluster {access.Address.Name}", signals);
     });
 }

@@ -17,12 +17,13 @@ internal static class ModelCommand
     private static Command BuildLoad(Option<LogLevel?> logLevel)
     {
         var folder = new Argument<string>("DIR") { Description = "The model folder, as the silos see it." };
-        Option<ClusterAddress> cluster = SharedOptions.Cluster();
+        var access = new ClusterAccessOptions();
         var name = new Option<string>("--name") { HelpName = "NAME", Description = "The name of the model in requests. Default: that of its folder." };
         Option<int?> kvTokens = SharedOptions.KvTokens();
         Option<TensorType?> kvType = SharedOptions.KvType();
         Option<int?> replicas = SharedOptions.Replicas();
-        var command = new Command("load", "Load a model: plan it over the silos that live, and serve it until it is unloaded.") { folder, cluster, name, replicas, kvTokens, kvType };
+        var command = new Command("load", "Load a model: plan it over the silos that live, and serve it until it is unloaded.") { folder, name, replicas, kvTokens, kvType };
+        access.AddTo(command);
         command.SetAction(result =>
         {
             string path = Path.GetFullPath(result.GetRequiredValue(folder));
@@ -34,7 +35,7 @@ internal static class ModelCommand
                 KvType = result.GetValue(kvType) ?? TensorType.Float32,
                 Replicas = SharedOptions.ReplicasOf(result.GetValue(replicas)),
             };
-            return Connected.RunAsync(result.GetRequiredValue(cluster), result.GetValue(logLevel), async (connection, cancellation) =>
+            return Connected.RunAsync(access.Read(result), result.GetValue(logLevel), async (connection, cancellation) =>
             {
                 using var line = new ProgressLine();
                 await connection.Administration.LoadModelAsync(model, new LoadReport(line), cancellation);
@@ -47,9 +48,10 @@ internal static class ModelCommand
 
     private static Command BuildList(Option<LogLevel?> logLevel)
     {
-        Option<ClusterAddress> cluster = SharedOptions.Cluster();
-        var command = new Command("list", "List the models.") { cluster };
-        command.SetAction(result => Connected.RunAsync(result.GetRequiredValue(cluster), result.GetValue(logLevel), async (connection, cancellation) =>
+        var access = new ClusterAccessOptions();
+        var command = new Command("list", "List the models.");
+        access.AddTo(command);
+        command.SetAction(result => Connected.RunAsync(access.Read(result), result.GetValue(logLevel), async (connection, cancellation) =>
         {
             foreach (ModelReport model in (await connection.Administration.GetStatusAsync(cancellation)).Models) Console.WriteLine($"{model.Name}\t{model.Path}");
         }));
@@ -59,10 +61,11 @@ internal static class ModelCommand
     private static Command BuildUnload(Option<LogLevel?> logLevel)
     {
         var name = new Argument<string>("NAME") { Description = "The model." };
-        Option<ClusterAddress> cluster = SharedOptions.Cluster();
+        var access = new ClusterAccessOptions();
         var now = new Option<bool>("--now") { Description = "End running streams with an error, rather than wait for them." };
-        var command = new Command("unload", "Unload a model.") { name, cluster, now };
-        command.SetAction(result => Connected.RunAsync(result.GetRequiredValue(cluster), result.GetValue(logLevel), async (connection, cancellation) =>
+        var command = new Command("unload", "Unload a model.") { name, now };
+        access.AddTo(command);
+        command.SetAction(result => Connected.RunAsync(access.Read(result), result.GetValue(logLevel), async (connection, cancellation) =>
         {
             string model = result.GetRequiredValue(name);
             if (!await connection.Administration.UnloadModelAsync(model, result.GetValue(now), cancellation)) throw new InputException($"{model}: no model of that name is loaded");

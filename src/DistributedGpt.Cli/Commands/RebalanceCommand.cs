@@ -13,10 +13,11 @@ internal static class RebalanceCommand
     public static Command Build(Option<LogLevel?> logLevel)
     {
         var model = new Argument<string?>("MODEL") { Description = "The model. Default: every model.", Arity = ArgumentArity.ZeroOrOne };
-        Option<ClusterAddress> cluster = SharedOptions.Cluster();
+        var access = new ClusterAccessOptions();
         var json = new Option<bool>("--json") { Description = "One JSON array, with an object for each replica." };
-        var command = new Command("rebalance", "Plan models anew over the silos that live, and move their layers, while they serve, where that gains enough.") { model, cluster, json };
-        command.SetAction(result => Connected.RunAsync(result.GetRequiredValue(cluster), result.GetValue(logLevel), async (connection, cancellation) =>
+        var command = new Command("rebalance", "Plan models anew over the silos that live, and move their layers, while they serve, where that gains enough.") { model, json };
+        access.AddTo(command);
+        command.SetAction(result => Connected.RunAsync(access.Read(result), result.GetValue(logLevel), async (connection, cancellation) =>
         {
             RebalanceReport[] reports = await connection.Administration.RebalanceAsync(result.GetValue(model), cancellation);
             if (result.GetValue(json)) Console.WriteLine(JsonSerializer.Serialize(reports, StatusJsonContext.Default.RebalanceReportArray));

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Net;
-using DistributedGpt.Client;
 using DistributedGpt.Cluster;
 using DistributedGpt.Engine;
 using DistributedGpt.Models;
@@ -14,7 +13,7 @@ internal static class SiloCommand
     /// <summary>The command.</summary>
     public static Command Build(Option<LogLevel?> logLevel)
     {
-        Option<ClusterAddress> cluster = SharedOptions.Cluster();
+        var access = new ClusterAccessOptions();
         var name = new Option<string>("--name")
         {
             HelpName = "NAME", Description = "Its name, unique in the cluster; under it, it gets its layers back after a restart. Default: the host's name.",
@@ -22,8 +21,7 @@ internal static class SiloCommand
         var address = new Option<string>("--address")
         {
             HelpName = "ADDRESS",
-            Description = "Where other members reach it, unencrypted: name an address of a network that you trust. " +
-                $"{Values.OwnAddress} takes this machine's own on the way to Redis. Default: 127.0.0.1.",
+            Description = $"Where other members reach it; {Values.OwnAddress} takes this machine's own on the way to Redis. Without TLS it takes --unencrypted besides. Default: 127.0.0.1.",
             CustomParser = Values.AddressOrOwn,
         };
         var listen = new Option<IPAddress>("--listen")
@@ -32,6 +30,7 @@ internal static class SiloCommand
             Description = "Where it listens, if something between leads there from the address under which others reach it, on the same ports. Default: that address.",
             CustomParser = Values.Address,
         };
+        var unencrypted = new Option<bool>("--unencrypted") { Description = "Listen beyond this machine without TLS, in a network that you trust." };
         var port = new Option<int?>("--silo-port") { HelpName = "N", Description = "The port for other silos. Default: any free one.", CustomParser = Values.IntegerIn(0, 65535) };
         var gatewayPort = new Option<int?>("--client-port") { HelpName = "N", Description = "The port for gateways and clients. Default: any free one.", CustomParser = Values.IntegerIn(0, 65535) };
         var healthPort = new Option<int?>("--health-port") { HelpName = "N", Description = "The port of /health/live and /health/ready. Default: none.", CustomParser = Values.IntegerIn(0, 65535) };
@@ -48,13 +47,17 @@ internal static class SiloCommand
         };
         var command = new Command("silo", "Hold layers and compute, as a member of a cluster.")
         {
-            cluster, name, address, listen, port, gatewayPort, healthPort, memory, device, threads, weightType, times,
+            name, address, listen, unencrypted, port, gatewayPort, healthPort, memory, device, threads, weightType, times,
         };
+        access.AddTo(command);
         command.Add(BuildDrain(logLevel));
-        command.SetAction(result => RunAsync(
-            new ClusterSiloOptions
+        command.SetAction(result =>
+        {
+            ClusterAccess member = access.Read(result);
+            var options = new ClusterSiloOptions
             {
-                Cluster = result.GetRequiredValue(cluster),
+                Cluster = member.Address,
+                Credentials = member.Credentials,
                 Name = result.GetValue(name) ?? Environment.MachineName,
                 ListenAddress = result.GetValue(listen),
                 Port = result.GetValue(port) ?? 0,
@@ -65,18 +68,19 @@ internal static class SiloCommand
                 WeightType = result.GetValue(weightType),
                 SampleTimes = result.GetValue(times),
                 LogLevel = result.GetValue(logLevel),
-            },
-            result.GetValue(address),
-            result.GetValue(healthPort)));
+            };
+            return RunAsync(options, result.GetValue(address), result.GetValue(unencrypted), result.GetValue(healthPort));
+        });
         return command;
     }
 
     private static Command BuildDrain(Option<LogLevel?> logLevel)
     {
         var name = new Argument<string>("NAME") { Description = "The silo." };
-        Option<ClusterAddress> cluster = SharedOptions.Cluster();
-        var command = new Command("drain", "Move all layers off a silo, so that it can be stopped.") { name, cluster };
-        command.SetAction(result => Connected.RunAsync(result.GetRequiredValue(cluster), result.GetValue(logLevel), async (connection, cancellation) =>
+        var access = new ClusterAccessOptions();
+        var command = new Command("drain", "Move all layers off a silo, so that it can be stopped.") { name };
+        access.AddTo(command);
+        command.SetAction(result => Connected.RunAsync(access.Read(result), result.GetValue(logLevel), async (connection, cancellation) =>
         {
             await connection.Administration.DrainSiloAsync(result.GetRequiredValue(name), cancellation);
             Console.WriteLine($"{result.GetValue(name)} is drained");
@@ -84,14 +88,23 @@ internal static class SiloCommand
         return command;
     }
 
-    private static Task<int> RunAsync(ClusterSiloOptions options, string? address, int? healthPort) => TerminationSignals.RunAsync(async signals =>
+    private static Task<int> RunAsync(ClusterSiloOptions options, string? address, bool unencrypted, int? healthPort) => TerminationSignals.RunAsync(async signals =>
     {
         if (address == Values.OwnAddress) options = options with { Address = await options.Cluster.FindOwnAddressAsync(signals.Requested) };
         else if (address is not null) options = options with { Address = IPAddress.Parse(address) };
+        IPAddress listen = options.ListenAddress ?? options.Address;
+        if (options.Credentials is null && !unencrypted && !IPAddress.IsLoopback(listen))
+        {
+            throw new InputException(
+                $"{(options.ListenAddress is null ? "--address" : "--listen")}: other machines reach {listen}, and what is said there would not be encrypted: " +
+                "expected --tls-certificate, --tls-key and --tls-ca, or --unencrypted");
+        }
+
         using IDisposable? telemetry = TelemetryExport.Start("dgpt-silo", options.Name);
         await using ClusterSilo silo = await ClusterSilo.StartAsync(options, signals.Requested);
-        await using SiloHealthServer? health = healthPort is { } port ? await SiloHealthServer.StartAsync(silo, options.ListenAddress ?? options.Address, port) : null;
-        Console.Error.WriteLine($"silo {options.Name} in cluster {options.Cluster} at {silo.Address.Endpoint}, {Report.Bytes(silo.MemoryLimit)} on {options.Device}; Ctrl-C ends");
+        await using SiloHealthServer? health = healthPort is { } port ? await SiloHealthServer.StartAsync(silo, listen, port) : null;
+        string encryption = options.Credentials is not null ? "with TLS" : IPAddress.IsLoopback(listen) ? "unencrypted, for this machine alone" : "unencrypted";
+        Console.Error.WriteLine($"silo {options.Name} in cluster {options.Cluster} at {silo.Address.Endpoint} ({encryption}), {Report.Bytes(silo.MemoryLimit)} on {options.Device}; Ctrl-C ends");
         await signals.WaitAsync();
     });
 }

@@ -13,17 +13,18 @@ internal static class StatusCommand
     /// <summary>The command.</summary>
     public static Command Build(Option<LogLevel?> logLevel)
     {
-        Option<ClusterAddress> cluster = SharedOptions.Cluster();
+        var access = new ClusterAccessOptions();
         var watch = new Option<bool>("--watch") { Description = "Show it again every second, until Ctrl-C." };
         var json = new Option<bool>("--json") { Description = "One JSON object, each time on a line of its own." };
-        var command = new Command("status", "Show a cluster: its silos, its models, and which layers live where.") { cluster, watch, json };
-        command.SetAction(result => RunAsync(result.GetRequiredValue(cluster), result.GetValue(watch), result.GetValue(json), result.GetValue(logLevel)));
+        var command = new Command("status", "Show a cluster: its silos, its models, and which layers live where.") { watch, json };
+        access.AddTo(command);
+        command.SetAction(result => RunAsync(access.Read(result), result.GetValue(watch), result.GetValue(json), result.GetValue(logLevel)));
         return command;
     }
 
-    private static async Task<int> RunAsync(ClusterAddress address, bool watch, bool json, LogLevel? logLevel)
+    private static async Task<int> RunAsync(ClusterAccess access, bool watch, bool json, LogLevel? logLevel)
     {
-        int exitCode = await Connected.RunAsync(address, logLevel, async (connection, cancellation) =>
+        int exitCode = await Connected.RunAsync(access, logLevel, async (connection, cancellation) =>
         {
             var view = new StatusView();
             while (true)

@@ -35,16 +35,19 @@ public sealed class ClusterConnection : IAsyncDisposable
 
     /// <summary>Connects; returns when a silo has answered. Silos that are just starting are waited for, twelve seconds.</summary>
     /// <param name="address">The cluster.</param>
+    /// <param name="credentials">What to show to silos and to ask of them; null: they speak unencrypted.</param>
     /// <param name="logLevel">The least level of logs, written to standard error; null: none.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="ClusterUnreachableException">No Redis server or no silo answers there.</exception>
-    public static async Task<ClusterConnection> OpenAsync(ClusterAddress address, LogLevel? logLevel = null, CancellationToken cancellationToken = default)
+    public static async Task<ClusterConnection> OpenAsync(
+        ClusterAddress address, ClusterCredentials? credentials = null, LogLevel? logLevel = null, CancellationToken cancellationToken = default)
     {
         await address.CheckAsync(cancellationToken);
         long started = Stopwatch.GetTimestamp();
         HostApplicationBuilder builder = OwnedHost.CreateBuilder(logLevel);
         builder.UseOrleansClient(client =>
         {
+            if (credentials is not null) client.UseTls(credentials.ApplyTo);
             client.Configure<ClusterOptions>(address.Apply);
             client.UseRedisClustering(options => options.ConfigurationOptions = address.ToRedisOptions());
             client.UseConnectionRetryFilter(async (_, cancellation) =>

@@ -84,7 +84,21 @@ public sealed class ClusterSilo : IAsyncDisposable
     {
         var connections = new PeerConnections();
         silo.Services.AddSingleton(connections);
-        silo.Configure<SiloConnectionOptions>(connection => connection.ConfigureSiloOutboundConnection(builder => builder.Use(connections.Watch)));
+        silo.Configure<SiloConnectionOptions>(connection =>
+        {
+            connection.ConfigureSiloOutboundConnection(builder => builder.Use(connections.WatchOutbound));
+            connection.ConfigureSiloInboundConnection(builder => builder.Use(connections.WatchInbound));
+        });
+        if (options.Credentials is { } credentials)
+        {
+            silo.Configure<SiloConnectionOptions>(connection =>
+            {
+                connection.ConfigureSiloInboundConnection(builder => builder.Use(RefusedPeers.Watch(builder)));
+                connection.ConfigureGatewayInboundConnection(builder => builder.Use(RefusedPeers.Watch(builder)));
+            });
+            silo.UseTls(credentials.ApplyTo);
+        }
+
         silo.Configure<SiloOptions>(named => named.SiloName = options.Name);
         silo.Configure<ClusterOptions>(options.Cluster.Apply);
         silo.Configure<EndpointOptions>(endpoints =>

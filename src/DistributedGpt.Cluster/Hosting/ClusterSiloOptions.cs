@@ -15,7 +15,10 @@ public sealed record ClusterSiloOptions
     /// <summary>Its name, unique in the cluster; under it, it gets its layers back after a restart.</summary>
     public required string Name { get; init; }
 
-    /// <summary>The address under which the others know it. What it says there is not encrypted.</summary>
+    /// <summary>What it shows to other members and asks of them; null: it speaks unencrypted, with anyone.</summary>
+    public ClusterCredentials? Credentials { get; init; }
+
+    /// <summary>The address under which the others know it.</summary>
     public IPAddress Address { get; init; } = IPAddress.Loopback;
 
     /// <summary>The address at which it listens, where something in between leads there from <see cref="Address"/>; null: the same.</summary>

@@ -7,13 +7,17 @@ using Microsoft.Extensions.Logging;
 namespace DistributedGpt.Cluster;
 
 /// <summary>
-/// Declares a killed peer dead within milliseconds, where membership's probes take seconds: it watches the connections that lead from
-/// this silo to the others. Proof of death is a connection that closed and a reconnect that is refused: nobody listens there any
-/// more. Everything else (silence, an unreachable host, a paused process) is only suspicion, and a matter of <see cref="PeerPings"/>.
+/// Declares a killed peer dead within milliseconds, where membership's probes take seconds: it watches the connections between this
+/// silo and the others. Where one ended of which it does not know whose it was, every peer that answers no ping is meant.
+/// <para>
+/// Proof of death is a connection that closed and a reconnect that is refused: nobody listens there any more. Everything else
+/// (silence, an unreachable host, a paused process) is only suspicion, and a matter of <see cref="PeerPings"/>.
+/// </para>
 /// </summary>
 internal sealed partial class PeerWatch(
-    IClusterMembershipService membership, PeerConnections connections, DeathDeclaration death, ILogger<PeerWatch> logger) : BackgroundService
+    IClusterMembershipService membership, ILocalSiloDetails local, PeerConnections connections, SiloAgents agents, DeathDeclaration death, ILogger<PeerWatch> logger) : BackgroundService
 {
+    private static readonly TimeSpan PingPatience = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan LastPause = TimeSpan.FromMilliseconds(640);
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(1);
@@ -23,20 +27,22 @@ internal sealed partial class PeerWatch(
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await foreach (IPEndPoint closed in connections.Closed.ReadAllAsync(stoppingToken))
+        await foreach (IPEndPoint? closed in connections.Closed.ReadAllAsync(stoppingToken))
         {
             foreach (ClusterMember member in membership.CurrentSnapshot.Members.Values)
             {
-                if (member.Status == SiloStatus.Dead || !member.SiloAddress.Endpoint.Equals(closed) || !_suspects.TryAdd(member.SiloAddress, true)) continue;
-                _ = ExamineAsync(member.SiloAddress, stoppingToken);
+                SiloAddress silo = member.SiloAddress;
+                bool isConcerned = closed is null ? !silo.Equals(local.SiloAddress) : silo.Endpoint.Equals(closed);
+                if (isConcerned && member.Status != SiloStatus.Dead && _suspects.TryAdd(silo, true)) _ = ExamineAsync(silo, isKnown: closed is not null, stoppingToken);
             }
         }
     }
 
-    private async Task ExamineAsync(SiloAddress silo, CancellationToken cancellationToken)
+    private async Task ExamineAsync(SiloAddress silo, bool isKnown, CancellationToken cancellationToken)
     {
         try
         {
+            if (!isKnown && await agents.PingAsync(silo, PingPatience)) return;
             if (!await IsProvenDeadAsync(silo.Endpoint, cancellationToken)) return;
             LogKilling(silo);
             await death.MakeAsync(silo, isJust: () => true, cancellationToken);

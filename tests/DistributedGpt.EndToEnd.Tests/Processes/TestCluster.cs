@@ -18,11 +18,13 @@ internal sealed class TestCluster : IAsyncDisposable
     private readonly Dictionary<string, SiloProxy> _proxies = [];
     private readonly IReadOnlyDictionary<string, string> _environment;
     private readonly HostNetwork? _network;
+    private readonly TestAuthority? _authority;
     private int _replicas = 1;
     private DgptProcess? _gateway;
 
-    private TestCluster(IReadOnlyDictionary<string, string>? environment = null, HostNetwork? network = null)
+    private TestCluster(IReadOnlyDictionary<string, string>? environment = null, HostNetwork? network = null, TestAuthority? authority = null)
     {
+        _authority = authority;
         _environment = environment ?? new Dictionary<string, string>();
         _network = network;
         Redis = new RedisServer(network);
@@ -36,6 +38,9 @@ internal sealed class TestCluster : IAsyncDisposable
 
     /// <summary>The cluster's address.</summary>
     public string Address => Redis.Address("test");
+
+    /// <summary>The arguments of every command that has to do with the cluster.</summary>
+    private IEnumerable<string> Access => ["--cluster", Address, .. _authority?.Arguments ?? []];
 
     /// <summary>HTTP to the gateway.</summary>
     public HttpClient Http { get; }
@@ -57,6 +62,9 @@ internal sealed class TestCluster : IAsyncDisposable
         return StartAsync(cluster, silos);
     }
 
+    /// <summary>The same with TLS, and certificates of that authority.</summary>
+    public static Task<TestCluster> StartEncryptedAsync(TestAuthority authority, params string[] silos) => StartAsync(new TestCluster(authority: authority), silos);
+
     /// <summary>The same on hosts of their own: the silos on those of their names.</summary>
     public static Task<TestCluster> StartOnHostsAsync(HostNetwork network, params string[] silos)
     {
@@ -70,8 +78,8 @@ internal sealed class TestCluster : IAsyncDisposable
     /// <summary>Starts a silo and waits until it has joined.</summary>
     public async Task StartSiloAsync(string name)
     {
-        IEnumerable<string> address = _proxies.TryGetValue(name, out SiloProxy? proxy) ? proxy.Arguments : _network is not null ? ["--address", "auto"] : [];
-        DgptProcess silo = Start(name, ["silo", "--name", name, "--cluster", Address, "--memory", "1GiB", "--threads", "1", "--layer-ms", "1:1", "--log-level", LogLevel, .. address]);
+        IEnumerable<string> address = _proxies.TryGetValue(name, out SiloProxy? proxy) ? proxy.Arguments : _network is not null ? ["--address", "auto", "--unencrypted"] : [];
+        DgptProcess silo = Start(name, ["silo", "--name", name, .. Access, "--memory", "1GiB", "--threads", "1", "--layer-ms", "1:1", "--log-level", LogLevel, .. address]);
         lock (_silos) _silos[name] = silo;
         await silo.LineAsync(line => line.StartsWith($"silo {name} ", StringComparison.Ordinal));
     }
@@ -128,6 +136,12 @@ internal sealed class TestCluster : IAsyncDisposable
     /// <summary>The silos' addresses, each of which belongs to one process alone.</summary>
     public async Task<string[]> AddressesAsync() => [.. (await StatusAsync()).GetProperty("silos").EnumerateArray().Select(silo => silo.GetProperty("address").GetString()!)];
 
+    /// <summary>The names of the silos that are members.</summary>
+    public async Task<string[]> ActiveSilosAsync() =>
+    [
+        .. (await StatusAsync()).GetProperty("silos").EnumerateArray().Where(silo => silo.GetProperty("state").GetString() == "Active").Select(silo => silo.GetProperty("name").GetString()!),
+    ];
+
     /// <summary>Waits until no sequence, no block and no ghost of a silo is left, and every layer is on a silo that lives.</summary>
     public async Task AssertNothingIsLeftAsync(params string[] living)
     {
@@ -175,7 +189,7 @@ internal sealed class TestCluster : IAsyncDisposable
 
     private async Task StartGatewayAsync()
     {
-        _gateway = Start(GatewayHost, "gateway", "--cluster", Address, "--host", _network?.Address(GatewayHost) ?? "127.0.0.1", "--port", "0");
+        _gateway = Start(GatewayHost, ["gateway", .. Access, "--host", _network?.Address(GatewayHost) ?? "127.0.0.1", "--port", "0"]);
         string line = await _gateway.LineAsync(line => line.StartsWith("serving ", StringComparison.Ordinal));
         Http.BaseAddress = new Uri(line.Split(' ').Single(word => word.StartsWith("http", StringComparison.Ordinal)).TrimEnd(';') + "/");
     }
@@ -183,7 +197,7 @@ internal sealed class TestCluster : IAsyncDisposable
     /// <summary>Runs a command that asks the cluster for something, and gives what it says.</summary>
     private async Task<string> RunAsync(params IEnumerable<string> args)
     {
-        await using DgptProcess process = Start(ClientHost, [.. args, "--cluster", Address]);
+        await using DgptProcess process = Start(ClientHost, [.. args, .. Access]);
         (int exitCode, string output) = await process.EndAsync();
         Assert.True(exitCode == 0, $"dgpt {string.Join(' ', args)}: exit code {exitCode}: {process.Error}");
         return output;
