@@ -7,15 +7,22 @@ namespace DistributedGpt.Cli;
 /// <summary>The options of every command that joins a cluster of other processes, or asks it for something.</summary>
 internal sealed class ClusterAccessOptions
 {
-    private const string ClusterVariable = "DGPT_CLUSTER";
-
-    private readonly Option<ClusterAddress> _cluster = Cluster();
+    private readonly Option<ClusterAddress> _cluster = new("--cluster")
+    {
+        Description = "The cluster: redis://[user[:password]@]host[:port][/name], rediss:// for TLS.",
+        HelpName = "ADDRESS",
+        Required = true,
+        CustomParser = Parse,
+    };
 
     private readonly Option<string> _certificate = File("--tls-certificate", "This member's certificate, in PEM, for encrypted connections to others. Default: they are not encrypted.");
 
     private readonly Option<string> _key = File("--tls-key", "The certificate's private key, in PEM.");
 
     private readonly Option<string> _authority = File("--tls-ca", "The certificates, in PEM, of the authority that signed those of all members; others are refused.");
+
+    /// <summary>Whether an option is one of these, of any command.</summary>
+    public static bool Contains(Option option) => option.Name is "--cluster" or "--tls-certificate" or "--tls-key" or "--tls-ca";
 
     /// <summary>Adds the options to a command.</summary>
     public void AddTo(Command command)
@@ -41,25 +48,11 @@ internal sealed class ClusterAccessOptions
 
     private static Option<string> File(string name, string description) => new(name) { Description = description, HelpName = "FILE" };
 
-    private static Option<ClusterAddress> Cluster()
-    {
-        string? variable = Environment.GetEnvironmentVariable(ClusterVariable);
-        var option = new Option<ClusterAddress>("--cluster")
-        {
-            Description = $"The cluster: redis://[user[:password]@]host[:port][/name], rediss:// for TLS. Default: what {ClusterVariable} says.",
-            HelpName = "ADDRESS",
-            Required = variable is null,
-            CustomParser = result => Parse(result, Values.Text(result)),
-        };
-        if (variable is not null) option.DefaultValueFactory = result => Parse(result, variable);
-        return option;
-    }
-
-    private static ClusterAddress Parse(ArgumentResult result, string text)
+    private static ClusterAddress Parse(ArgumentResult result)
     {
         try
         {
-            return ClusterAddress.Parse(text);
+            return ClusterAddress.Parse(Values.Text(result));
         }
         catch (FormatException e)
         {

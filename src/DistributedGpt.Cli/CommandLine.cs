@@ -23,25 +23,49 @@ public static class CommandLine
         CustomParser = result => Values.OneOf<LogLevel>(result, "trace", "debug", "information", "warning", "error", "critical"),
     };
 
+    private static readonly ParserConfiguration s_parser = new() { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
+
     /// <summary>Runs the command and gives its exit code.</summary>
     public static async Task<int> RunAsync(IReadOnlyList<string> args)
     {
         RootCommand root = Build();
-        ParseResult parsed = root.Parse(args, new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
-        if (parsed.Action is ParseErrorAction) return Fail(parsed.Errors[0].Message);
+        ParseResult parsed = root.Parse(args, s_parser);
+        Settings settings;
+        try
+        {
+            settings = FindSettings(parsed);
+        }
+        catch (InputException e)
+        {
+            return Fail(e.Message);
+        }
+
+        parsed = root.Parse([.. args.TakeWhile(NoEnd), .. settings.Arguments, .. args.SkipWhile(NoEnd)], s_parser);
+        if (parsed.Action is ParseErrorAction) return Fail(settings.Explain(parsed.Errors[0].Message));
         try
         {
             return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
         }
         catch (Exception e) when (Describe(e) is { } message)
         {
-            return Fail(message);
+            return Fail(settings.Explain(message));
         }
         catch (Exception e)
         {
             bool debug = parsed.GetValue(LogLevelOption) is <= LogLevel.Debug;
             return Fail(debug ? e.ToString() : $"unexpected {e.GetType().Name}: {e.Message} (--log-level debug shows where)", oneLine: !debug);
         }
+    }
+
+    /// <summary>Whether options may still follow.</summary>
+    private static bool NoEnd(string arg) => arg != "--";
+
+    private static Settings FindSettings(ParseResult parsed)
+    {
+        // Help is given whatever stands elsewhere.
+        ICollection<Option> own = parsed.Action is HelpAction ? [] : parsed.CommandResult.Command.Options;
+        Option<string>? file = own.OfType<Option<string>>().FirstOrDefault(option => option.Name == "--config");
+        return Settings.Find(parsed, file is null ? [.. own.Where(ClusterAccessOptions.Contains)] : [.. own, LogLevelOption], file);
     }
 
     private static RootCommand Build()

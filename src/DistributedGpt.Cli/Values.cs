@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Text.RegularExpressions;
 using DistributedGpt.Engine;
+using DistributedGpt.Transformer;
 
 namespace DistributedGpt.Cli;
 
@@ -11,6 +12,8 @@ internal static partial class Values
 {
     /// <summary>Stands for the machine's own address in the network of the cluster.</summary>
     public const string OwnAddress = "auto";
+
+    private const int MaximumCores = 1024;
 
     /// <summary>A whole number.</summary>
     public static int? Integer(ArgumentResult result) =>
@@ -47,6 +50,24 @@ internal static partial class Values
 
     /// <summary>A number of bytes, such as 8GiB or 512MiB.</summary>
     public static long? Size(ArgumentResult result) => ParseSize(Text(result)) ?? Wrong<long?>(result, "a size such as 8GiB or 512MiB");
+
+    /// <summary>Cores that this process may use, such as 0-3,8.</summary>
+    public static int[]? Cores(ArgumentResult result)
+    {
+        List<int> cores = [];
+        foreach (string range in Text(result).Split(','))
+        {
+            string[] ends = range.Split('-');
+            bool read = int.TryParse(ends[0], NumberStyles.None, CultureInfo.InvariantCulture, out int first) & int.TryParse(ends[^1], NumberStyles.None, CultureInfo.InvariantCulture, out int last);
+            if (!read || ends.Length > 2 || first > last || last >= MaximumCores) return Wrong<int[]>(result, "cores such as 0-3,8");
+            cores.AddRange(Enumerable.Range(first, last - first + 1));
+        }
+
+        if (cores.Distinct().Count() < cores.Count) return Wrong<int[]>(result, "each core once");
+        if (!OperatingSystem.IsLinux()) return Wrong<int[]>(result, "none, since threads are bound to cores on Linux alone");
+        int[] allowed = CpuCores.Allowed();
+        return cores.TrueForAll(allowed.Contains) ? [.. cores] : Wrong<int[]>(result, $"some of the cores that this process may use, {string.Join(',', allowed)}");
+    }
 
     /// <summary>Milliseconds by tokens in a step, such as 1:2.5,64:9.</summary>
     public static StepTimes? StepTimes(ArgumentResult result)

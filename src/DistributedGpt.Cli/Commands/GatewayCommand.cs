@@ -15,6 +15,7 @@ internal static class GatewayCommand
         var listening = new GatewayListening();
         var command = new Command("gateway", "Serve the models of a cluster over HTTP (OpenAI's API) and gRPC.");
         access.AddTo(command);
+        command.Add(SharedOptions.Config());
         listening.AddTo(command);
         command.SetAction(result => RunAsync(access.Read(result), listening.Read(result, result.GetValue(logLevel))));
         return command;

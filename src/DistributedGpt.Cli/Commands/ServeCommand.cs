@@ -17,6 +17,7 @@ internal static class ServeCommand
         var command = new Command("serve", "Serve a model over HTTP (OpenAI's API) and gRPC, from a cluster in this process.") { name };
         listening.AddTo(command);
         cluster.AddTo(command);
+        command.Add(SharedOptions.Config());
         command.SetAction(result => RunAsync(
             cluster.Read(result, result.GetValue(logLevel)) with { ModelName = result.GetValue(name) },
             listening.Read(result, result.GetValue(logLevel))));

@@ -40,6 +40,10 @@ internal static class SiloCommand
         };
         Option<string?> device = SharedOptions.Device();
         Option<int?> threads = SharedOptions.Threads();
+        var cores = new Option<int[]>("--cores")
+        {
+            HelpName = "LIST", Description = "Cores, such as 0-3,8, to bind the computing threads to, one each. Default threads: as many.", CustomParser = Values.Cores,
+        };
         Option<TensorType?> weightType = SharedOptions.WeightType();
         var times = new Option<StepTimes>("--layer-ms")
         {
@@ -47,9 +51,10 @@ internal static class SiloCommand
         };
         var command = new Command("silo", "Hold layers and compute, as a member of a cluster.")
         {
-            name, address, listen, unencrypted, port, gatewayPort, healthPort, memory, device, threads, weightType, times,
+            name, address, listen, unencrypted, port, gatewayPort, healthPort, memory, device, threads, cores, weightType, times,
         };
         access.AddTo(command);
+        command.Add(SharedOptions.Config());
         command.Add(BuildDrain(logLevel));
         command.SetAction(result =>
         {
@@ -65,6 +70,7 @@ internal static class SiloCommand
                 Memory = result.GetValue(memory),
                 Device = result.GetValue(device) ?? "cpu",
                 Threads = result.GetValue(threads),
+                Cores = result.GetValue(cores),
                 WeightType = result.GetValue(weightType),
                 SampleTimes = result.GetValue(times),
                 LogLevel = result.GetValue(logLevel),

@@ -45,7 +45,16 @@ public sealed class ClusterSilo : IAsyncDisposable
         // Loading and reading fingerprints occupy threads of the pool for long, and pings must not wait until it grows.
         ThreadPool.GetMinThreads(out int workers, out int completions);
         ThreadPool.SetMinThreads(Math.Max(workers, (2 * Environment.ProcessorCount) + 2), completions);
-        var device = new ComputeDevice(ComputeBackends.Create(options.Device, options.Threads, options.WeightType), new ComputeLane(options.Device));
+        var device = new ComputeDevice(ComputeBackends.Create(options.Device, options.Threads, options.WeightType, options.Cores), new ComputeLane(options.Device));
+        if (options.Cores is { } cores)
+        {
+            await device.Lane.RunAsync(() =>
+            {
+                CpuCores.Bind(cores[0]);
+                return true;
+            });
+        }
+
         device = device with { SampleTimes = options.SampleTimes ?? await device.Lane.RunAsync(() => LayerTimer.Measure(device.Backend)) };
         long memory = options.Memory ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 10 * 9;
         HostApplicationBuilder builder = OwnedHost.CreateBuilder(options.LogLevel);

@@ -39,6 +39,9 @@ public sealed record ClusterSiloOptions
     /// <summary>Threads of the CPU's worker team; null: one per core.</summary>
     public int? Threads { get; init; }
 
+    /// <summary>Cores that the CPU's worker team is bound to, in turn; null: none.</summary>
+    public IReadOnlyList<int>? Cores { get; init; }
+
     /// <summary>The type of resident weights; null: as stored.</summary>
     public TensorType? WeightType { get; init; }
 

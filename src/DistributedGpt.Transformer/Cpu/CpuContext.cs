@@ -25,7 +25,7 @@ internal sealed unsafe class CpuContext : IDisposable
 
         _weightType = options.WeightType;
         Kernels = kernels;
-        Team = new WorkerTeam(options.Threads);
+        Team = new WorkerTeam(options.Threads, options.Cores);
     }
 
     /// <summary>The kernels at this machine's vector width.</summary>

@@ -41,7 +41,8 @@ internal sealed unsafe class WorkerTeam : IDisposable
 
     /// <summary>Starts the team.</summary>
     /// <param name="threads">Number of threads, the caller included; 1 to 1024.</param>
-    public WorkerTeam(int threads)
+    /// <param name="cores">Those that its own threads are bound to, from the second on, in turn; null: none.</param>
+    public WorkerTeam(int threads, IReadOnlyList<int>? cores = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(threads, 1024);
@@ -53,7 +54,11 @@ internal sealed unsafe class WorkerTeam : IDisposable
         {
             int worker = i + 1;
             _wake[i] = new AutoResetEvent(false);
-            _threads[i] = new Thread(() => Serve(worker))
+            _threads[i] = new Thread(() =>
+            {
+                if (cores is not null) CpuCores.Bind(cores[worker % cores.Count]);
+                Serve(worker);
+            })
             {
                 IsBackground = true,
                 Name = $"compute worker {worker}",
