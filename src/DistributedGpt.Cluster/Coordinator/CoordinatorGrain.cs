@@ -98,7 +98,7 @@ internal sealed partial class CoordinatorGrain(
             try
             {
                 // Before the record is written: a folder that cannot be used here leaves none.
-                store.Folder(plan.Model.Path);
+                store.CurrentFolder(plan.Model.Path);
                 if (await Journal.CreateAsync(plan) is not { } record) return $"{Key}: replica: is being loaded by another coordinator";
                 _loaded = new TaskCompletionSource<string?>(TaskCreationOptions.RunContinuationsAsynchronously);
                 Begin(record);

@@ -27,8 +27,9 @@ internal sealed class ModelGrain(SiloStore store, FingerprintCache fingerprints,
         _changes++;
         try
         {
-            string fingerprint = await fingerprints.GetAsync(model.Path);
-            _plan = new ModelPlan(store.Folder(model.Path), model, fingerprint, await silos.GetOffersAsync());
+            ModelFolder folder = store.CurrentFolder(model.Path);
+            string fingerprint = await fingerprints.GetAsync(folder);
+            _plan = new ModelPlan(folder, model, fingerprint, await silos.GetOffersAsync());
             int replicas = _plan.Replicas.Length;
             var entry = new CatalogEntry(model, ModelState.Serving, replicas, fingerprint, DateTime.UtcNow);
             ModelInfo info = await DescribeAsync(entry);
@@ -138,7 +139,7 @@ internal sealed class ModelGrain(SiloStore store, FingerprintCache fingerprints,
     private async Task<ModelInfo> DescribeAsync(CatalogEntry entry)
     {
         ModelSpec model = entry.Model;
-        ModelFolder folder = store.Folder(model.Path);
+        ModelFolder folder = store.CurrentFolder(model.Path);
         GenerationDefaults defaults = folder.Generation;
         bool samples = defaults.DoSample == true;
         return new ModelInfo

@@ -14,7 +14,7 @@ internal sealed class SiloCopies(SiloStore store, FingerprintCache fingerprints,
         if (replica.BeginCopy(order) is not { } copy) return $"{silo.Name} has heard of a later plan";
         try
         {
-            string fingerprint = await fingerprints.GetAsync(path);
+            string fingerprint = await fingerprints.GetAsync(store.CurrentFolder(path));
             if (fingerprint != order.Record.Fingerprint) return $"{path}: model: expected fingerprint {order.Record.Fingerprint}, found {fingerprint} on {silo.Name}";
             foreach (PartMove move in order.Moves) await store.LoadCopyAsync(replica, copy, move);
             await new CachePull(agents, replica, copy).TakeFullBlocksAsync();

@@ -10,7 +10,7 @@ namespace DistributedGpt.Cluster;
 /// loss of a coordinator's silo, and after a restart of the whole cluster. It also reads the models' fingerprints on this silo, so
 /// that a layer that comes here one day need not wait for that.
 /// </summary>
-internal sealed partial class CatalogWatch(IClusterMembershipService membership, IGrainFactory grains, FingerprintCache fingerprints, ILogger<CatalogWatch> logger) : BackgroundService
+internal sealed partial class CatalogWatch(IClusterMembershipService membership, IGrainFactory grains, SiloStore store, FingerprintCache fingerprints, ILogger<CatalogWatch> logger) : BackgroundService
 {
     private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(500);
 
@@ -48,7 +48,7 @@ internal sealed partial class CatalogWatch(IClusterMembershipService membership,
     {
         try
         {
-            await fingerprints.GetAsync(model.Path);
+            await fingerprints.GetAsync(store.CurrentFolder(model.Path));
         }
         catch (Exception e) when (e is ModelFormatException or IOException or UnauthorizedAccessException)
         {

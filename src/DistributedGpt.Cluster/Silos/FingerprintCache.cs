@@ -1,21 +1,32 @@
-using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using DistributedGpt.Models;
 
 namespace DistributedGpt.Cluster;
 
-/// <summary>The fingerprints of model folders for this silo's device, computed once per folder.</summary>
-internal sealed class FingerprintCache(SiloStore store, SiloStoreOptions options, ComputeDevice device)
+/// <summary>The fingerprints of open model folders for this silo's device, computed once for each.</summary>
+internal sealed class FingerprintCache(SiloStoreOptions options, ComputeDevice device)
 {
-    private readonly ConcurrentDictionary<string, Lazy<Task<string>>> _fingerprints = new();
+    private readonly ConditionalWeakTable<ModelFolder, Lazy<Task<string>>> _fingerprints = [];
 
-    /// <summary>The fingerprint of the folder at <paramref name="path"/>, with what this silo makes of its weights.</summary>
-    /// <exception cref="ModelFormatException">The folder cannot be used.</exception>
-    public Task<string> GetAsync(string path) =>
-        _fingerprints.GetOrAdd(path, path => new Lazy<Task<string>>(() => Task.Run(() => ComputeAsync(path)))).Value;
+    /// <summary>The fingerprint of a folder, with what this silo makes of its weights.</summary>
+    /// <exception cref="ModelFormatException">A file cannot be read.</exception>
+    public async Task<string> GetAsync(ModelFolder folder)
+    {
+        try
+        {
+            return await _fingerprints.GetValue(folder, folder => new Lazy<Task<string>>(() => Task.Run(() => ComputeAsync(folder)))).Value;
+        }
+        catch
+        {
+            // The next one tries again.
+            _fingerprints.Remove(folder);
+            throw;
+        }
+    }
 
-    private async Task<string> ComputeAsync(string path)
+    private async Task<string> ComputeAsync(ModelFolder folder)
     {
         string kernels = $"{device.Backend.Kernels} {options.WeightType?.ToString() ?? "as stored"}";
-        return (await store.Folder(path).FingerprintAsync(kernels)).ToString();
+        return (await folder.FingerprintAsync(kernels)).ToString();
     }
 }

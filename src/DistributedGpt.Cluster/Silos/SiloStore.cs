@@ -11,7 +11,7 @@ namespace DistributedGpt.Cluster;
 internal sealed class SiloStore(ComputeDevice device, SiloStoreOptions options) : IDisposable
 {
     private readonly ConcurrentDictionary<ReplicaKey, ReplicaStore> _replicas = new();
-    private readonly ConcurrentDictionary<string, Lazy<ModelFolder>> _folders = new();
+    private readonly OpenFolders _folders = new();
     private readonly ConcurrentDictionary<PartKey, Lazy<Task<LoadedPart>>> _loading = new();
     private readonly SemaphoreSlim _reading = new(1);
     private long _reserved;
@@ -86,18 +86,19 @@ internal sealed class SiloStore(ComputeDevice device, SiloStoreOptions options) 
         Interlocked.Add(ref _reserved, -bytes);
     }
 
-    /// <summary>The open model folder at <paramref name="path"/>, shared by its parts.</summary>
-    public ModelFolder Folder(string path) => _folders.GetOrAdd(path, static path => new Lazy<ModelFolder>(() => ModelFolder.Open(path))).Value;
+    /// <summary>The model folder at <paramref name="path"/> as it was when it was opened, shared by its parts.</summary>
+    /// <exception cref="ModelFormatException">It cannot be used.</exception>
+    public ModelFolder Folder(string path) => _folders.Get(path);
+
+    /// <summary>The model folder at <paramref name="path"/> as it is now.</summary>
+    /// <exception cref="ModelFormatException">It cannot be used.</exception>
+    public ModelFolder CurrentFolder(string path) => _folders.GetCurrent(path);
 
     /// <inheritdoc/>
     public void Dispose()
     {
         foreach (ReplicaStore replica in _replicas.Values) replica.Release();
-        foreach (Lazy<ModelFolder> folder in _folders.Values)
-        {
-            // One that could not be opened has no value, and asking for it would throw again.
-            if (folder.IsValueCreated) folder.Value.Dispose();
-        }
+        _folders.Dispose();
     }
 
     /// <summary>Loads a part when those before it are loaded: reading and packing one takes the disk and the cores to itself.</summary>
