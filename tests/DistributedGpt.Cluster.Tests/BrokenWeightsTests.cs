@@ -35,7 +35,7 @@ public sealed class BrokenWeightsTests
             Assert.Equal("The request was given up: the logits for position 4 of completion 0 are not numbers", failed.Message);
             Assert.Empty(read);
             Assert.Equal(Golden.Cases.Select(one => one.Greedy), await Task.WhenAll(others));
-            ReplicaReport report = (await cluster.Grains.GetGrain<ICatalogControl>(0).GetStatus()).Models.Single().Replicas.Single();
+            ReplicaReport report = (await cluster.Grains.GetGrain<ICoordinatorControl>(new ReplicaKey("m", 0).ToString()).GetReport())!;
             Assert.Equal((1, 0, 0), (report.Epoch, report.Scheduler.Running, report.Scheduler.BlocksInUse));
         }
         finally

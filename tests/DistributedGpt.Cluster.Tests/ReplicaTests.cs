@@ -165,7 +165,7 @@ public sealed class ReplicaTests
                 if (unloads.Length > 0) continue;
                 mayCompute.Reset();
                 unloads = [Catalog(cluster).Unload("m", now: false), Catalog(cluster).Unload("m", now: true)];
-                while ((await ReportAsync(cluster)).Replicas.Length > 0) await Task.Delay(10, Cancellation);
+                while ((await Catalog(cluster).GetStatus()).Models.Single(each => each.Name == "m").Replicas.Length > 0) await Task.Delay(10, Cancellation);
                 mayCompute.Set();
             }
         });
@@ -223,8 +223,15 @@ public sealed class ReplicaTests
 
     private static ICatalogControl Catalog(EmbeddedCluster cluster) => cluster.Grains.GetGrain<ICatalogControl>(0);
 
-    private static async Task<ModelReport> ReportAsync(EmbeddedCluster cluster) =>
-        (await Catalog(cluster).GetStatus()).Models.Single(model => model.Name == "m");
+    /// <summary>The model with all its replicas: on a busy machine one may be late with its answer.</summary>
+    private static async Task<ModelReport> ReportAsync(EmbeddedCluster cluster)
+    {
+        while (true)
+        {
+            ModelReport report = (await Catalog(cluster).GetStatus()).Models.Single(model => model.Name == "m");
+            if (report.Replicas.Length == report.ReplicaCount) return report;
+        }
+    }
 
     private static long[] Reserved(EmbeddedCluster cluster) => [.. cluster.Silos.Select(silo => silo.GetRequiredService<SiloStore>().ReservedBytes)];
 

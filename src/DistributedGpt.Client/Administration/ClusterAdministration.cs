@@ -15,10 +15,22 @@ public sealed class ClusterAdministration(IClusterClient orleans) : IClusterAdmi
         while (progress is not null && await Task.WhenAny(load, Task.Delay(ProgressInterval, cancellationToken)) != load)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            progress.Report(await Catalog.GetProgress(model.Name));
+            await ReportAsync(progress, model.Name);
         }
 
         if (await load.WaitAsync(cancellationToken) is { } error) throw new ModelLoadException(error);
+    }
+
+    private async Task ReportAsync(IProgress<LoadProgress> progress, string model)
+    {
+        try
+        {
+            progress.Report(await Catalog.GetProgress(model));
+        }
+        catch (Exception e) when (e is OrleansException or TimeoutException)
+        {
+            // Silos that are busy loading may be late with it; the load itself goes on.
+        }
     }
 
     /// <inheritdoc/>
