@@ -70,7 +70,7 @@ internal static class SiloCommand
                 Memory = result.GetValue(memory),
                 Device = result.GetValue(device) ?? "cpu",
                 Threads = result.GetValue(threads),
-                Cores = result.GetValue(cores),
+                Cores = result.GetValue(cores) is { Length: > 0 } list ? list : null,
                 WeightType = result.GetValue(weightType),
                 SampleTimes = result.GetValue(times),
                 LogLevel = result.GetValue(logLevel),
