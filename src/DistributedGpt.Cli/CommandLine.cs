@@ -64,7 +64,7 @@ public static class CommandLine
     {
         // Help is given whatever stands elsewhere.
         ICollection<Option> own = parsed.Action is HelpAction ? [] : parsed.CommandResult.Command.Options;
-        Option<string>? file = own.OfType<Option<string>>().FirstOrDefault(option => option.Name == "--config");
+        SettingsFileOption? file = own.OfType<SettingsFileOption>().FirstOrDefault();
         return Settings.Find(parsed, file is null ? [.. own.Where(ClusterAccessOptions.Contains)] : [.. own, LogLevelOption], file);
     }
 

@@ -23,7 +23,7 @@ internal sealed class Settings
     /// <param name="options">The options that may be set from elsewhere.</param>
     /// <param name="fileOption">The option that names the file, one of them; null where the command has none.</param>
     /// <exception cref="InputException">The file cannot be used; the message names the key.</exception>
-    public static Settings Find(ParseResult commandLine, IReadOnlyCollection<Option> options, Option<string>? fileOption)
+    public static Settings Find(ParseResult commandLine, IReadOnlyCollection<Option> options, SettingsFileOption? fileOption)
     {
         var settings = new Settings();
         Option[] left = [.. options.Where(option => commandLine.GetResult(option) is null or { Implicit: true })];
@@ -34,7 +34,11 @@ internal sealed class Settings
         }
 
         if (fileOption is null) return settings;
-        string? file = left.Contains(fileOption) ? settings._found.Find(setting => setting.Option == fileOption).Value : commandLine.GetValue(fileOption);
+
+        // Without its argument it is refused with the rest of the command line.
+        string? file = left.Contains(fileOption)
+            ? settings._found.Find(setting => setting.Option == fileOption).Value
+            : commandLine.GetResult(fileOption) is { Tokens: [{ Value: var named }] } ? named : null;
         if (file is not null) settings.ReadFile(file, options, [.. left.Except(settings._found.Select(setting => setting.Option)).Except([fileOption])]);
         return settings;
     }

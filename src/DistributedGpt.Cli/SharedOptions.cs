@@ -9,7 +9,7 @@ namespace DistributedGpt.Cli;
 internal static partial class SharedOptions
 {
     /// <summary>The option that names the file with values of the others. A command that has it takes all of its options from the environment too.</summary>
-    public static Option<string> Config() => new("--config")
+    public static SettingsFileOption Config() => new("--config")
     {
         HelpName = "FILE",
         Description = "A JSON file with values of these options, such as {\"log-level\": \"warning\"}. DGPT_LOG_LEVEL and the like in the environment go before it, and the command line before both.",

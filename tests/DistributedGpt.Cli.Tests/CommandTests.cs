@@ -48,6 +48,12 @@ public sealed class CommandTests : IDisposable
     }
 
     [Theory]
+    [InlineData("info --config")]
+    [InlineData("silo --cluster redis://localhost --config")]
+    public async Task Config_WithoutAFile_IsRefused(string command) =>
+        Assert.Equal("Required argument missing for option: '--config'.", (await Dgpt.RunAsync(command.Split(' '))).RefusalLine());
+
+    [Theory]
     [InlineData("train", "Option '--data' is required.")]
     [InlineData("train --data nowhere.txt --out {0}", "--data: there is no file nowhere.txt")]
     [InlineData("train --data nowhere.txt --out {0} --layers 0", "--layers: expected a whole number from 1 to 2147483647, found '0'")]
