@@ -34,8 +34,10 @@ internal abstract class PartGrain(PartKind kind, SiloStore store, ILocalSiloDeta
         {
             if (!store.Replica(Key.Replica).MayLoad(request.Record.Epoch)) throw new MigrationException($"{Key.Replica}: the plan of epoch {request.Record.Epoch} is not the latest");
 
-            // The next call places it anew: it has no state to take along, and moving it by MigrateOnIdle takes much longer.
-            DeactivateOnIdle();
+            // Not by deactivation: the directory would forget it, and a silo whose cache still names this one could bring it back here.
+            RequestContext.Set(IPlacementDirector.PlacementHintKey, request.Silo);
+            this.MigrateOnIdle();
+            RequestContext.Remove(IPlacementDirector.PlacementHintKey);
             return new LoadReply(Moved: true, Error: null);
         }
 
