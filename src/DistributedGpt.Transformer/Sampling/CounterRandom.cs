@@ -11,13 +11,15 @@ internal static class CounterRandom
     /// <summary>64 uniform bits for the token at <paramref name="position"/> of a completion.</summary>
     public static ulong Draw(ulong seed, int completion, int position)
     {
-        ulong hash = Mix(seed + Gamma);
-        hash = Mix((hash ^ (uint)completion) + Gamma);
-        return Mix((hash ^ (uint)position) + Gamma);
+        ulong hash = Mix(seed);
+        hash = Mix(hash ^ (uint)completion);
+        return Mix(hash ^ (uint)position);
     }
 
-    private static ulong Mix(ulong x)
+    /// <summary>64 uniform bits for <paramref name="x"/>.</summary>
+    public static ulong Mix(ulong x)
     {
+        x += Gamma;
         x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
         x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
         return x ^ (x >> 31);
