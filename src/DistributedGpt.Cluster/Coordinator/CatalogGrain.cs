@@ -32,7 +32,7 @@ internal sealed class CatalogGrain(RecordStore records, IClusterMembershipServic
     public async Task<bool> IsReady()
     {
         ModelReport[] models = await Task.WhenAll((await ReadServedAsync()).Select(DescribeAsync));
-        return models.Length > 0 && Array.TrueForAll(models, model => Array.Exists(model.Replicas, replica => replica.State is CoordinatorState.Running or CoordinatorState.Draining));
+        return models.Length > 0 && Array.TrueForAll(models, model => Array.Exists(model.Replicas, replica => replica.State.Serves()));
     }
 
     public async Task<CatalogEntry?> Find(string name) => (await ReadServedAsync()).FirstOrDefault(entry => entry.Name == name);

@@ -3,7 +3,6 @@ using DistributedGpt.Engine;
 using DistributedGpt.Models;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
-using Orleans.Runtime.Placement;
 using static DistributedGpt.Engine.CoordinatorCommand;
 
 namespace DistributedGpt.Cluster;
@@ -91,8 +90,7 @@ internal sealed partial class CoordinatorGrain(
 
     public async Task<string?> Load(ReplicaRecord plan)
     {
-        // It has placed this grain, and must not place those that are called from here.
-        RequestContext.Remove(IPlacementDirector.PlacementHintKey);
+        PlacementHint.Forget();
         if (_protocol is null)
         {
             try
@@ -233,7 +231,7 @@ internal sealed partial class CoordinatorGrain(
     }
 
     private StageReport Describe(PlanStage stage) =>
-        new(stage.FirstLayer, stage.LayerCount, stage.Embedding, stage.Head, _record!.SiloNames[stage.Silo]);
+        new(stage.FirstLayer, stage.LayerCount, stage.Embedding, stage.Head, _record!.NameOf(stage));
 
     /// <summary>Rows per step: where a step crosses a border, its frame must stay below 2 MiB.</summary>
     private int TokenBudget(ReplicaRecord record) => record.Plan.Stages.Length == 1

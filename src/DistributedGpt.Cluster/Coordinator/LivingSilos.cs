@@ -9,7 +9,10 @@ internal sealed class LivingSilos(IClusterMembershipService membership, SiloAgen
     public IAsyncEnumerable<ClusterMembershipSnapshot> Changes => membership.MembershipUpdates;
 
     /// <summary>Their addresses.</summary>
-    public SiloAddress[] Members => [.. membership.CurrentSnapshot.Members.Values.Where(member => member.Status == SiloStatus.Active).Select(member => member.SiloAddress)];
+    public SiloAddress[] Members => [.. Active.Select(member => member.SiloAddress)];
+
+    /// <summary>The addresses of all but one.</summary>
+    public SiloAddress[] Except(SiloAddress silo) => [.. Members.Where(member => !member.Equals(silo))];
 
     /// <summary>Reads membership anew. A silo that was evicted meanwhile ends its process here.</summary>
     public ValueTask RefreshAsync() => membership.Refresh();
@@ -23,8 +26,9 @@ internal sealed class LivingSilos(IClusterMembershipService membership, SiloAgen
     /// <summary>What every living silo offers; one that does not answer keeps what it has and offers nothing.</summary>
     public async Task<SiloOffer[]> GetOffersAsync()
     {
-        ClusterMember[] members = [.. membership.CurrentSnapshot.Members.Values.Where(member => member.Status == SiloStatus.Active).OrderBy(member => member.SiloAddress)];
-        return await Task.WhenAll(members.Select(async member =>
+        return await Task.WhenAll(Active.OrderBy(member => member.SiloAddress).Select(async member =>
             new SiloOffer(member.SiloAddress, member.Name, await agents.FindCapacityAsync(member.SiloAddress) ?? SiloCapacity.None)));
     }
+
+    private IEnumerable<ClusterMember> Active => membership.CurrentSnapshot.Members.Values.Where(member => member.Status == SiloStatus.Active);
 }

@@ -31,7 +31,7 @@ internal sealed class LoadReporter(ReplicaKey replica, IGrainFactory grains)
         {
             if (observe() is not var (state, scheduler)) continue;
             Measure(scheduler.TokensGenerated);
-            var load = new ReplicaLoad(state is CoordinatorState.Running or CoordinatorState.Draining, scheduler.Running + scheduler.Waiting);
+            var load = new ReplicaLoad(state.Serves(), scheduler.Running + scheduler.Waiting);
             if (load == _told && ++_ticks < TicksToRenew) continue;
             (_told, _ticks) = (load, 0);
             await TellAsync(load);

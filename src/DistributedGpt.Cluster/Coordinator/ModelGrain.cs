@@ -2,7 +2,6 @@ using DistributedGpt.Client;
 using DistributedGpt.Engine;
 using DistributedGpt.Models;
 using Orleans.Concurrency;
-using Orleans.Runtime.Placement;
 
 namespace DistributedGpt.Cluster;
 
@@ -98,13 +97,8 @@ internal sealed class ModelGrain(SiloStore store, FingerprintCache fingerprints,
         return new ReplicaKey(Name, (await FindRouterAsync())?.Route(prefixes, completions, avoided) ?? 0).ToString();
     }
 
-    private Task<string?> LoadAsync(ReplicaRecord record, int replica)
-    {
-        RequestContext.Set(IPlacementDirector.PlacementHintKey, record.SiloOf(record.Plan.Stages[0]));
-        Task<string?> load = Coordinator(replica).Load(record);
-        RequestContext.Remove(IPlacementDirector.PlacementHintKey);
-        return load;
-    }
+    private Task<string?> LoadAsync(ReplicaRecord record, int replica) =>
+        PlacementHint.Give(record.SiloOf(record.Plan.Stages[0]), () => Coordinator(replica).Load(record));
 
     private ICoordinatorControl Coordinator(int replica) => GrainFactory.GetGrain<ICoordinatorControl>(new ReplicaKey(Name, replica).ToString());
 

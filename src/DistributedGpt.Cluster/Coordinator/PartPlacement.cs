@@ -1,5 +1,3 @@
-using Orleans.Runtime.Placement;
-
 namespace DistributedGpt.Cluster;
 
 /// <summary>Brings the parts of a replica onto the silos of its plan, through the grains that own them, and takes them away again.</summary>
@@ -53,10 +51,7 @@ internal sealed class PartPlacement(IGrainFactory grains, SiloAgents agents, Liv
         };
         while (true)
         {
-            RequestContext.Set(IPlacementDirector.PlacementHintKey, request.Silo);
-            Task<LoadReply> load = grain.Load(request);
-            RequestContext.Remove(IPlacementDirector.PlacementHintKey);
-            LoadReply reply = await load;
+            LoadReply reply = await PlacementHint.Give(request.Silo, () => grain.Load(request));
             if (!reply.Moved) return reply.Error;
             await Task.Delay(MovePause, cancellationToken);
         }

@@ -58,7 +58,7 @@ internal sealed class RebalancePlan
             var moves = new List<MoveReport>();
             for (int layer = 0; layer < _before.Plan.LayerCount; layer++)
             {
-                string from = NameOf(_before, layer), to = NameOf(Record, layer);
+                string from = _before.NameOf(layer), to = Record.NameOf(layer);
                 if (from == to) continue;
                 if (moves.Count > 0 && moves[^1] is { } last && last.FirstLayer + last.LayerCount == layer && last.From == from && last.To == to) moves[^1] = last with { LayerCount = last.LayerCount + 1 };
                 else moves.Add(new MoveReport(layer, 1, from, to));
@@ -67,8 +67,6 @@ internal sealed class RebalancePlan
             return [.. moves];
         }
     }
-
-    private static string NameOf(ReplicaRecord record, int layer) => record.SiloNames[record.Plan.Stages[record.Plan.StageOf(layer)].Silo];
 
     private static double Speed(PlanningRequest request, StagePlan plan) => ClusterPlanner.Evaluate(request, plan).Predict(ClusterPlanner.FullLoad).TokensPerSecond;
 

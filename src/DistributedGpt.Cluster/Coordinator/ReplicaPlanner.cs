@@ -73,7 +73,7 @@ internal static class ReplicaPlanner
             int place = Array.FindIndex(living, silo => silo.Address.Equals(record.SiloOf(stage)));
             if (place < 0)
             {
-                string name = record.SiloNames[stage.Silo];
+                string name = record.NameOf(stage);
                 int[] fitting = [.. Enumerable.Range(0, living.Length).Where(silo => BytesOn(living[silo]) <= free[silo])];
                 if (fitting.Length == 0)
                 {

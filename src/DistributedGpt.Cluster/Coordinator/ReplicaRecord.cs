@@ -42,9 +42,17 @@ public sealed record ReplicaRecord
     {
         PartKind.Embedding => Plan.Stages[0],
         PartKind.Head => Plan.Stages[^1],
-        _ => Plan.Stages[Plan.StageOf(part.Layer)],
+        _ => StageOf(part.Layer),
     });
 
     /// <summary>The silo of a stage.</summary>
     public SiloAddress SiloOf(PlanStage stage) => Silos[stage.Silo];
+
+    /// <summary>The name of a stage's silo.</summary>
+    public string NameOf(PlanStage stage) => SiloNames[stage.Silo];
+
+    /// <summary>The name of a layer's silo.</summary>
+    public string NameOf(int layer) => NameOf(StageOf(layer));
+
+    private PlanStage StageOf(int layer) => Plan.Stages[Plan.StageOf(layer)];
 }

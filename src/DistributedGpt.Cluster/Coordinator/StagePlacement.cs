@@ -28,7 +28,7 @@ internal sealed partial class StagePlacement(ReplicaKey replica, LivingSilos sil
             throw new TimeoutException($"{replica}: waiting for its silos after a restart: {string.Join(", ", record.SiloNames)}");
         ReplicaRecord replaced = ReplicaPlanner.Replace(store.Folder(record.Model.Path), record, living);
         foreach (PlanStage stage in lost)
-            LogStageMoves(replica, stage.FirstLayer, stage.EndLayer - 1, record.SiloNames[stage.Silo], replaced.SiloNames[replaced.Plan.Stages[record.Plan.StageOf(stage.FirstLayer)].Silo]);
+            LogStageMoves(replica, stage.FirstLayer, stage.EndLayer - 1, record.NameOf(stage), replaced.NameOf(stage.FirstLayer));
         return replaced;
     }
 

@@ -13,7 +13,7 @@ internal sealed class ReplicaPlacementDirector(RecordStore records, IClusterMemb
         SiloAddress[] silos = context.GetCompatibleSilos(target);
         if (IPlacementDirector.GetPlacementHint(target.RequestContextData, silos) is { } hint) return hint;
         ReplicaRecord? record = (await records.ReadAsync<ReplicaRecord>(target.GrainIdentity.Key.ToString()!)).Value;
-        foreach (string name in record?.Plan.Stages.Select(stage => record.SiloNames[stage.Silo]) ?? [])
+        foreach (string name in record?.Plan.Stages.Select(record.NameOf) ?? [])
         {
             if (Array.Find(silos, silo => membership.CurrentSnapshot.Members.TryGetValue(silo, out ClusterMember? member) && member.Name == name) is { } found) return found;
         }

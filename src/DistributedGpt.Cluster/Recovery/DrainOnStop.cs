@@ -6,9 +6,9 @@ namespace DistributedGpt.Cluster;
 
 /// <summary>
 /// Moves this silo's layers to others before it stops. Registered after Orleans and therefore stopped before it. What no other silo
-/// has room for is named in the log and is lost with the silo: its requests wait until there is room again.
+/// has room for is named in the log and is lost with the silo: its requests wait for room, and then end with that reason.
 /// </summary>
-internal sealed partial class DrainOnStop(IClusterMembershipService membership, ILocalSiloDetails silo, IGrainFactory grains, ILogger<DrainOnStop> logger) : IHostedService
+internal sealed partial class DrainOnStop(LivingSilos silos, ILocalSiloDetails silo, IGrainFactory grains, ILogger<DrainOnStop> logger) : IHostedService
 {
     /// <inheritdoc/>
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -17,7 +17,7 @@ internal sealed partial class DrainOnStop(IClusterMembershipService membership, 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         // The last silo has nobody to give its layers to.
-        if (!membership.CurrentSnapshot.Members.Values.Any(member => member.Status == SiloStatus.Active && !member.SiloAddress.Equals(silo.SiloAddress))) return;
+        if (silos.Except(silo.SiloAddress).Length == 0) return;
         try
         {
             if (await grains.GetGrain<ICatalogGrain>(0).Drain(silo.Name).WaitAsync(cancellationToken) is { } error) LogStays(error);

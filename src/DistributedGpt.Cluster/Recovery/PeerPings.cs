@@ -14,7 +14,7 @@ namespace DistributedGpt.Cluster;
 /// </para>
 /// </summary>
 internal sealed partial class PeerPings(
-    IClusterMembershipService membership, ILocalSiloDetails local, SiloAgents agents, DeathDeclaration death, ILogger<PeerPings> logger) : BackgroundService
+    LivingSilos silos, ILocalSiloDetails local, SiloAgents agents, DeathDeclaration death, ILogger<PeerPings> logger) : BackgroundService
 {
     private const int Witnesses = 3;
     private static readonly TimeSpan Round = TimeSpan.FromMilliseconds(250);
@@ -30,10 +30,7 @@ internal sealed partial class PeerPings(
     {
         while (true)
         {
-            SiloAddress[] peers =
-            [
-                .. membership.CurrentSnapshot.Members.Values.Where(member => member.Status == SiloStatus.Active && !member.SiloAddress.Equals(local.SiloAddress)).Select(member => member.SiloAddress),
-            ];
+            SiloAddress[] peers = silos.Except(local.SiloAddress);
             (SiloAddress[] suspects, SiloAddress[] reached) = _suspicion.BeginRound(peers);
             foreach (SiloAddress suspect in suspects)
             {

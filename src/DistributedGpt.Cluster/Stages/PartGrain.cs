@@ -1,5 +1,3 @@
-using Orleans.Runtime.Placement;
-
 namespace DistributedGpt.Cluster;
 
 /// <summary>
@@ -20,24 +18,20 @@ internal abstract class PartGrain(PartKind kind, SiloStore store, ILocalSiloDeta
     /// <inheritdoc/>
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        bool loading = RequestContext.Get(IPlacementDirector.PlacementHintKey) is SiloAddress hint && hint.Equals(silo.SiloAddress);
-        if (!loading && !store.Holds(Key)) throw new OrleansException($"{Key.Kind} {Key.Layer} of {Key.Replica} is not loaded on {silo.SiloAddress}");
+        if (!PlacementHint.Names(silo.SiloAddress) && !store.Holds(Key)) throw new OrleansException($"{Key.Kind} {Key.Layer} of {Key.Replica} is not loaded on {silo.SiloAddress}");
         return Task.CompletedTask;
     }
 
     /// <inheritdoc/>
     public async Task<LoadReply> Load(LoadRequest request)
     {
-        // The hint is for this grain alone and must not flow into the calls made here.
-        RequestContext.Remove(IPlacementDirector.PlacementHintKey);
+        PlacementHint.Forget();
         if (!request.Silo.Equals(silo.SiloAddress))
         {
             if (!store.Replica(Key.Replica).MayLoad(request.Record.Epoch)) throw new MigrationException($"{Key.Replica}: the plan of epoch {request.Record.Epoch} is not the latest");
 
             // Not by deactivation: the directory would forget it, and a silo whose cache still names this one could bring it back here.
-            RequestContext.Set(IPlacementDirector.PlacementHintKey, request.Silo);
-            this.MigrateOnIdle();
-            RequestContext.Remove(IPlacementDirector.PlacementHintKey);
+            PlacementHint.Give(request.Silo, this.MigrateOnIdle);
             return new LoadReply(Moved: true, Error: null);
         }
 

@@ -201,7 +201,7 @@ public sealed class CoordinatorProtocol
         State switch
         {
             CoordinatorState.Stopped => new TokenBatch(default, 0, [], Recovers: true),
-            CoordinatorState.Running or CoordinatorState.Draining => Open(subscription).Buffer.Next(ack),
+            _ when State.Serves() => Open(subscription).Buffer.Next(ack),
             _ => Open(subscription).Buffer.Next(ack) with { Recovers = true },
         };
 
@@ -263,7 +263,7 @@ public sealed class CoordinatorProtocol
     /// <summary>A silo of the plan is gone, so that calls to it end late or never, or is to go: its layers must be placed anew.</summary>
     public void Replan()
     {
-        if (State is CoordinatorState.Running or CoordinatorState.Draining or CoordinatorState.Attaching) RaiseNow();
+        if (State.Serves() || State == CoordinatorState.Attaching) RaiseNow();
     }
 
     /// <summary>
@@ -418,7 +418,7 @@ public sealed class CoordinatorProtocol
 
     private Step? Find(long epoch, int number)
     {
-        if (State is not (CoordinatorState.Running or CoordinatorState.Draining) || epoch != Epoch) return null;
+        if (!State.Serves() || epoch != Epoch) return null;
         foreach (Step step in _inFlight)
         {
             if (step.Batch.Number == number) return step;
