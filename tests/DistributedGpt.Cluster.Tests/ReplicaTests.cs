@@ -79,6 +79,30 @@ public sealed class ReplicaTests
     }
 
     [Fact]
+    public async Task Load_ASecondTimeMeanwhile_IsTheSameLoad()
+    {
+        using var gate = new SemaphoreSlim(1);
+        await using EmbeddedCluster cluster = await StartAsync(2, () => gate.Wait(Cancellation));
+        Task<string?> first = Catalog(cluster).Load(Spec(replicas: 2)), second = Catalog(cluster).Load(Spec(replicas: 2));
+        LoadProgress progress;
+
+        // Not for bytes: parts are loaded in any order, and if the heads come first nothing is, until the gate opens.
+        do progress = await Catalog(cluster).GetProgress("m");
+        while (progress.Silos.Length == 0);
+        string? other = await Catalog(cluster).Load(Spec(replicas: 1));
+        IServedModel? early = await cluster.Client.FindModelAsync("m", Cancellation);
+        gate.Release(2);
+
+        Assert.Equal($"m: model: a model of that name is being loaded, from {Golden.Folder}", other);
+        Assert.Equal(2, progress.Silos.Length);
+        Assert.All(progress.Silos, silo => Assert.True(silo.TotalBytes > silo.LoadedBytes));
+        Assert.Null(early);
+        Assert.Null(await first);
+        Assert.Null(await second);
+        Assert.NotNull(await cluster.Client.FindModelAsync("m", Cancellation));
+    }
+
+    [Fact]
     public async Task Wake_LoadThatNobodyCarriesOn_LeavesNothing()
     {
         await using EmbeddedCluster cluster = await StartAsync(2, () => { });

@@ -40,7 +40,7 @@ public sealed class OperationTests
         Assert.True(undisturbed.SequenceEqual(disturbed), cluster.Logs);
         JsonElement status = await cluster.StatusAsync();
         Assert.Equal(0, status.GetProperty("silos")[0].GetProperty("reserved_bytes").GetInt64());
-        Assert.All(status.GetProperty("models")[0].GetProperty("replicas")[0].GetProperty("stages").EnumerateArray(), stage => Assert.Equal("B", stage.GetProperty("silo").GetString()));
+        Assert.All(TestCluster.SilosOf(status.GetProperty("models")[0].GetProperty("replicas")[0]), silo => Assert.Equal("B", silo));
 
         // The other one has nobody left to give its layers to.
         await using DgptProcess last = DgptProcess.Start("silo", "drain", "B", "--cluster", cluster.Address);
@@ -64,7 +64,7 @@ public sealed class OperationTests
         Assert.Matches(@"^shakespeare/0: layers? 2[^\n]* to C\n(.*\n)*shakespeare/0: [\d,]+ tokens/s predicted instead of [\d,]+ \(\+\d+ %\)\n$", rebalanced);
         Assert.True(undisturbed.SequenceEqual(disturbed), cluster.Logs);
         JsonElement replica = await cluster.ReplicaAsync();
-        Assert.Equal(["A", "B", "C"], replica.GetProperty("stages").EnumerateArray().Select(stage => stage.GetProperty("silo").GetString()).Order());
+        Assert.Equal(["A", "B", "C"], TestCluster.SilosOf(replica).Order());
 
         string again = await DgptProcess.RunAsync("rebalance", TestCluster.Model, "--cluster", cluster.Address);
         Assert.Matches(@"^shakespeare/0 stays as it is: [\d,]+ tokens/s predicted instead of [\d,]+ \(\+0 %\)\n$", again);

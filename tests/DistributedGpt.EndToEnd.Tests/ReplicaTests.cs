@@ -12,7 +12,7 @@ public sealed class ReplicaTests
         StreamRequest[] requests = StreamRequest.OfEveryKind(120);
         string[] undisturbed = await new RunningStreams(cluster.Http, requests).EndAsync();
         JsonElement[] before = await cluster.ReplicasAsync();
-        string victim = Silos(before[0])[0];
+        string victim = TestCluster.SilosOf(before[0])[0];
 
         var streams = new RunningStreams(cluster.Http, requests);
         await streams.ReachAsync(100);
@@ -24,9 +24,9 @@ public sealed class ReplicaTests
         Assert.Equal(2, before.Length);
         Assert.True(Epoch(after[0]) > Epoch(before[0]), cluster.Logs);
         Assert.True(Epoch(after[1]) == Epoch(before[1]), cluster.Logs);
-        Assert.Equal(Silos(before[1]), Silos(after[1]));
-        Assert.DoesNotContain(victim, Silos(after[0]));
-        Assert.Empty(Silos(before[0]).Intersect(Silos(before[1])));
+        Assert.Equal(TestCluster.SilosOf(before[1]), TestCluster.SilosOf(after[1]));
+        Assert.DoesNotContain(victim, TestCluster.SilosOf(after[0]));
+        Assert.Empty(TestCluster.SilosOf(before[0]).Intersect(TestCluster.SilosOf(before[1])));
     }
 
     [Fact]
@@ -50,20 +50,16 @@ public sealed class ReplicaTests
         StreamRequest request = StreamRequest.OfEveryKind(40)[1];
         string before = await request.RunAsync(cluster.Http);
 
-        await Task.WhenAll(cluster.Silo("A").KillAsync(), cluster.Silo("B").KillAsync(), cluster.Redis.KillAsync());
-        cluster.Redis.Restart();
-        await Task.WhenAll(cluster.StartSiloAsync("A"), cluster.StartSiloAsync("B"));
+        await cluster.RestartAllAsync("A", "B");
 
         Assert.Equal(before, await request.RunAsync(cluster.Http));
         JsonElement[] replicas = await Waiting.UntilAsync(cluster.ReplicasAsync, replicas => replicas.Length == 2 && replicas.All(IsIdle));
-        Assert.Equal(["A", "B"], replicas.SelectMany(Silos).Order());
+        Assert.Equal(["A", "B"], replicas.SelectMany(TestCluster.SilosOf).Order());
         Assert.Equal("shakespeare is unloaded\n", await DgptProcess.RunAsync("model", "unload", TestCluster.Model, "--cluster", cluster.Address));
         JsonElement status = await cluster.StatusAsync();
         Assert.Empty(status.GetProperty("models").EnumerateArray());
         Assert.All(status.GetProperty("silos").EnumerateArray(), silo => Assert.Equal(0, silo.GetProperty("reserved_bytes").GetInt64()));
     }
-
-    private static string[] Silos(JsonElement replica) => [.. replica.GetProperty("stages").EnumerateArray().Select(stage => stage.GetProperty("silo").GetString()!)];
 
     private static long Epoch(JsonElement replica) => replica.GetProperty("epoch").GetInt64();
 

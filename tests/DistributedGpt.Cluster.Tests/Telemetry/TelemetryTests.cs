@@ -79,7 +79,7 @@ public sealed class TelemetryTests
 
         double[] parts = [.. ((string[])["record", "load", "attach"]).Select(part => Assert.Single(listening.Values("dgpt.recovery.duration", $"part={part}")))];
         Assert.All(parts, seconds => Assert.True(seconds > 0));
-        Assert.Equal(parts.Sum(), Assert.Single(listening.Values("dgpt.recovery.duration", "part=total")), precision: 5);
+        Assert.Equal(parts.Sum(), Assert.Single(listening.Values("dgpt.recovery.duration", "part=total")), tolerance: 1e-6);
 
         // What the lost coordinator held is no longer told beside what its successor holds.
         listening.Collect();

@@ -72,14 +72,11 @@ internal sealed class TestCluster : IAsyncDisposable
         return StartAsync(new TestCluster(network: network), silos);
     }
 
-    /// <summary>The level from which on silos that are started write logs.</summary>
-    public string LogLevel { get; set; } = "warning";
-
     /// <summary>Starts a silo and waits until it has joined.</summary>
     public async Task StartSiloAsync(string name)
     {
         IEnumerable<string> address = _proxies.TryGetValue(name, out SiloProxy? proxy) ? proxy.Arguments : _network is not null ? ["--address", "auto", "--unencrypted"] : [];
-        DgptProcess silo = Start(name, ["silo", "--name", name, .. Access, "--memory", "1GiB", "--threads", "1", "--layer-ms", "1:1", "--log-level", LogLevel, .. address]);
+        DgptProcess silo = Start(name, ["silo", "--name", name, .. Access, "--memory", "1GiB", "--threads", "1", "--layer-ms", "1:1", "--log-level", "warning", .. address]);
         lock (_silos) _silos[name] = silo;
         await silo.LineAsync(line => line.StartsWith($"silo {name} ", StringComparison.Ordinal));
     }
@@ -91,11 +88,16 @@ internal sealed class TestCluster : IAsyncDisposable
         await StartSiloAsync(name);
     }
 
+    /// <summary>Kills these silos and Redis at once, and starts them again.</summary>
+    public async Task RestartAllAsync(params string[] silos)
+    {
+        await Task.WhenAll([Redis.KillAsync(), .. silos.Select(silo => Silo(silo).KillAsync())]);
+        Redis.Restart();
+        await Task.WhenAll(silos.Select(StartSiloAsync));
+    }
+
     /// <summary>The silo's process.</summary>
     public DgptProcess Silo(string name) => _silos[name];
-
-    /// <summary>Whether the silo was started.</summary>
-    public bool Has(string name) => _silos.ContainsKey(name);
 
     /// <summary>What stands before the silo.</summary>
     public SiloProxy Proxy(string name) => _proxies[name];
@@ -110,11 +112,14 @@ internal sealed class TestCluster : IAsyncDisposable
     /// <summary>The state of the model's only replica.</summary>
     public async Task<JsonElement> ReplicaAsync() => (await ReplicasAsync()).Single();
 
+    /// <summary>The silos of a replica's stages, in their order.</summary>
+    public static string[] SilosOf(JsonElement replica) => [.. replica.GetProperty("stages").EnumerateArray().Select(stage => stage.GetProperty("silo").GetString()!)];
+
     /// <summary>The silo with the model's head.</summary>
-    public async Task<string> HeadSiloAsync() => (await ReplicaAsync()).GetProperty("stages").EnumerateArray().Last().GetProperty("silo").GetString()!;
+    public async Task<string> HeadSiloAsync() => SilosOf(await ReplicaAsync())[^1];
 
     /// <summary>The silo with the model's embedding.</summary>
-    public async Task<string> EmbeddingSiloAsync() => (await ReplicaAsync()).GetProperty("stages")[0].GetProperty("silo").GetString()!;
+    public async Task<string> EmbeddingSiloAsync() => SilosOf(await ReplicaAsync())[0];
 
     /// <summary>The silo where the replica's coordinator is.</summary>
     public async Task<string> CoordinatorSiloAsync() => (await ReplicaAsync()).GetProperty("coordinator").GetString()!;
@@ -154,7 +159,7 @@ internal sealed class TestCluster : IAsyncDisposable
         JsonElement replica = status.GetProperty("models")[0].GetProperty("replicas")[0];
         Assert.Equal("Running", replica.GetProperty("state").GetString());
         Assert.Equal(0, replica.GetProperty("scheduler").GetProperty("running").GetInt32());
-        Assert.All(replica.GetProperty("stages").EnumerateArray(), stage => Assert.Contains(stage.GetProperty("silo").GetString(), living));
+        Assert.All(SilosOf(replica), silo => Assert.Contains(silo, living));
     }
 
     /// <summary>What the silos have written, for the message of a test that fails.</summary>
