@@ -76,6 +76,24 @@ public sealed class ClusterPlannerTests
         Assert.Equal(2, stages[1].Silo);
     }
 
+    /// <summary>
+    /// The way between the fast silos leads over the slow one, which can take the light second layer alone: the first must stop before
+    /// it, although it would have the time to go on. In 8 ms the first could take four layers' work, the slow one nothing that follows.
+    /// </summary>
+    [Fact]
+    public void Plan_SlowSiloBetweenTwoFarOnes_IsLeftALayerThatItCanTake()
+    {
+        PlanningRequest request = Request(4, 1, 4, 1) with { Network = new SiloNetwork(Link.Free, new Dictionary<(int, int), Link> { [(0, 2)] = new(10_000, 1) }) };
+        double[] work = [3, 1, 4, 1];
+        request = request with { Model = request.Model with { Layers = Array.ConvertAll(work, each => new LayerShape(100, 10, each)) } };
+
+        ClusterPlan plan = ClusterPlanner.Plan(request);
+
+        Assert.Equal([1, 1, 2], plan.Replicas[0].Stages.Select(stage => stage.LayerCount));
+        Assert.Equal(1, plan.Replicas[0].Stages[1].Silo);
+        Assert.Equal(1000 / 5.0, plan.Predict(64).TokensPerSecond, 9);
+    }
+
     /// <summary>One step of 8 tokens through one silo; two steps of 4 through two, whose slower takes 3 x 4 + 1 ms; one of 1 through both.</summary>
     [Fact]
     public void Predict_FewAndManyRequests_FollowsTheFormula()
