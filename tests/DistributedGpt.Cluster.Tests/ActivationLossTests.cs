@@ -1,5 +1,6 @@
 using DistributedGpt.Client;
 using DistributedGpt.Engine;
+using Microsoft.Extensions.DependencyInjection;
 using Orleans.Core.Internal;
 
 namespace DistributedGpt.Cluster.Tests;
@@ -76,14 +77,27 @@ public sealed class ActivationLossTests
     }
 
     [Fact]
-    public async Task Execute_LayerThatIsNotLoaded_IsRefused()
+    public async Task Call_OfALayerThatIsNotLoaded_IsRefused()
     {
         await using EmbeddedCluster cluster = await EmbeddedCluster.StartAsync(new EmbeddedClusterOptions { ModelPath = new Golden("llama").Folder }, null, Cancellation);
         var layer = cluster.Grains.GetGrain<ILayerGrain>(new PartKey(new ReplicaKey("other", 0), PartKind.Layer, 0).GrainKey);
 
-        OrleansException refused = await Assert.ThrowsAnyAsync<OrleansException>(() => layer.Attach(new StageSpec(new ReplicaKey("other", 0), 0, new PlanStage(0, 0, 1, true, true), 64), 1));
+        OrleansException refused = await Assert.ThrowsAnyAsync<OrleansException>(() => layer.AsReference<IGrainManagementExtension>().DeactivateOnIdle(Cancellation).AsTask());
 
         Assert.Contains("not loaded", refused.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Attach_StageOfWhichAPartIsNotLoaded_NamesIt()
+    {
+        await using EmbeddedCluster cluster = await EmbeddedCluster.StartAsync(new EmbeddedClusterOptions { ModelPath = new Golden("llama").Folder }, null, Cancellation);
+        IServiceProvider silo = cluster.Silos[0];
+        SiloAddress address = silo.GetRequiredService<ILocalSiloDetails>().SiloAddress;
+        var stage = new StageSpec(new ReplicaKey("other", 0), 0, new PlanStage(0, 3, 1, false, true), address, null, 64);
+
+        InvalidOperationException refused = await Assert.ThrowsAsync<InvalidOperationException>(() => silo.GetRequiredService<StageServices>()[address].Attach(stage, 1));
+
+        Assert.Contains("Layer 3 of other/0 is not loaded here", refused.Message, StringComparison.Ordinal);
     }
 
     private static async Task<int[]> GenerateAsync(IServedModel model, int[] prompt, int tokens)

@@ -12,7 +12,7 @@ namespace DistributedGpt.Cluster;
 /// their answers back. What is decided is decided there; here are the calls, the timers and the waiting clients.
 /// <para>
 /// Roles: the only writer of the replica's record. It loads the replica's parts through their grains as they were planned, and sends
-/// each step into the first stage's first layer; the last stage calls <see cref="Completed"/>.
+/// each step to the silo of the first stage; the last stage calls <see cref="Completed"/>.
 /// </para>
 /// <para>
 /// Phases: without a plan (only Load is served), loading, serving. Every member runs on the grain's scheduler, so the protocol
@@ -28,6 +28,7 @@ internal sealed partial class CoordinatorGrain(
     RecordStore records,
     SiloStore store,
     SiloAgents agents,
+    StageServices stages,
     LivingSilos silos,
     PartPlacement parts,
     ILocalSiloDetails local,
@@ -215,7 +216,7 @@ internal sealed partial class CoordinatorGrain(
             MaxInFlight = record.Plan.Stages.Length,
             TokenBudget = TokenBudget(record),
         };
-        _steps = new StepSender(Key, GrainFactory, logger);
+        _steps = new StepSender(Key, stages, logger);
         _scheduler = new Scheduler(options, new BlockPool(record.KvBlocks), new BlockHasher(record.Fingerprint));
         _protocol = new CoordinatorProtocol(_id, _scheduler, new CoordinatorOptions { StepTimeout = _steps.TimeoutOf });
         _metrics = new ReplicaMetrics(Key);
@@ -227,7 +228,8 @@ internal sealed partial class CoordinatorGrain(
     {
         int hidden = store.Folder(record.Model.Path).Config.HiddenSize;
         _record = record;
-        _stages = [.. record.Plan.Stages.Select((stage, index) => new StageSpec(Key, index, stage, hidden))];
+        _stages = [.. record.Plan.Stages.Select((stage, index) =>
+            new StageSpec(Key, index, stage, record.SiloOf(stage), record.Plan.Stages.ElementAtOrDefault(index + 1) is { } next ? record.SiloOf(next) : null, hidden))];
     }
 
     private StageReport Describe(PlanStage stage) =>
@@ -398,7 +400,7 @@ internal sealed partial class CoordinatorGrain(
             _recovery?.Recorded();
             if (migration is not null) _migration?.Times.Recorded();
             Follow(raised);
-            Task<string?> load = migration is null ? parts.LoadAsync(Key, raised, _stopping.Token) : parts.LoadStagesAsync(Key, raised, _stopping.Token);
+            Task<string?> load = migration is null ? parts.LoadAsync(Key, raised, _stopping.Token) : parts.AdoptAsync(Key, raised, _stopping.Token);
             if (await load is { } error)
             {
                 LogLoadFailed(Key, error);
@@ -469,7 +471,7 @@ internal sealed partial class CoordinatorGrain(
         try
         {
             StageSpec stage = _stages[attach.Stage];
-            AttachReply reply = await FirstLayer(stage).Attach(stage, attach.Epoch);
+            AttachReply reply = await stages[stage.Silo].Attach(stage, attach.Epoch);
             if (reply.Refusal is null && attach.Epoch == _protocol?.Epoch) Note(stage, reply.Incarnations);
             _protocol?.Attached(attach.Epoch, attach.Stage, reply);
             if (_protocol?.State == CoordinatorState.Running && attach.Epoch == _protocol.Epoch) Attached();
@@ -499,7 +501,7 @@ internal sealed partial class CoordinatorGrain(
         if (committed)
         {
             _migration!.Times.Attached();
-            _raising = parts.LoadOthersAsync(Key, _record!, _stopping.Token);
+            _raising = parts.LoadAsync(Key, _record!, _stopping.Token);
             Run(_raising);
         }
 
@@ -508,12 +510,9 @@ internal sealed partial class CoordinatorGrain(
 
     private async Task ExecuteAsync(StepBatch batch)
     {
-        await _steps!.SendAsync(batch, _protocol!);
+        await _steps!.SendAsync(batch, _stages[0], _protocol!);
         CarryOut();
     }
-
-    private ILayerGrain FirstLayer(StageSpec stage) =>
-        GrainFactory.GetGrain<ILayerGrain>(new PartKey(Key, PartKind.Layer, stage.Stage.FirstLayer).GrainKey);
 
     private async Task ElapseAsync(StartTimer timer)
     {

@@ -7,39 +7,26 @@ internal sealed class PartPlacement(IGrainFactory grains, SiloAgents agents, Liv
 
     /// <summary>Loads, or adopts, every part of the plan.</summary>
     /// <returns>Null, or why a part cannot be loaded.</returns>
-    public Task<string?> LoadAsync(ReplicaKey replica, ReplicaRecord record, CancellationToken cancellationToken) =>
-        LoadAsync(PartsOf(replica, record), record, cancellationToken);
-
-    /// <summary>
-    /// Makes the copies of the record's migration parts of the replica, and places the grains through which steps go. The grains of
-    /// the other parts are for <see cref="LoadOthersAsync"/>, when the replica serves again.
-    /// </summary>
-    /// <returns>Null, or why a part cannot be loaded.</returns>
-    public async Task<string?> LoadStagesAsync(ReplicaKey replica, ReplicaRecord record, CancellationToken cancellationToken)
+    public async Task<string?> LoadAsync(ReplicaKey replica, ReplicaRecord record, CancellationToken cancellationToken)
     {
-        bool[] whole = await Task.WhenAll(record.Plan.Stages.Select(record.SiloOf).Distinct().Select(silo => agents[silo].Adopt(replica, record)));
-        return Array.TrueForAll(whole, each => each)
-            ? await LoadAsync(FirstLayers(replica, record), record, cancellationToken)
-            : await LoadAsync(replica, record, cancellationToken);
+        IEnumerable<PartKey> all = record.Plan.Stages.SelectMany(stage => PartKey.OfStage(replica, stage));
+        string?[] errors = await Task.WhenAll(all.Select(part => LoadAsync(part, new LoadRequest(record.SiloOf(part), record), cancellationToken)));
+        return Array.Find(errors, error => error is not null);
     }
 
-    /// <summary>Places the grains of the parts through which no step goes.</summary>
-    public Task<string?> LoadOthersAsync(ReplicaKey replica, ReplicaRecord record, CancellationToken cancellationToken) =>
-        LoadAsync(PartsOf(replica, record).Except(FirstLayers(replica, record)), record, cancellationToken);
+    /// <summary>
+    /// Makes the copies of the record's migration parts of the replica. Their grains are only names, and follow when they are loaded
+    /// once more.
+    /// </summary>
+    /// <returns>Null, or why a part cannot be loaded.</returns>
+    public async Task<string?> AdoptAsync(ReplicaKey replica, ReplicaRecord record, CancellationToken cancellationToken)
+    {
+        bool[] whole = await Task.WhenAll(record.Plan.Stages.Select(record.SiloOf).Distinct().Select(silo => agents[silo].Adopt(replica, record)));
+        return Array.TrueForAll(whole, each => each) ? null : await LoadAsync(replica, record, cancellationToken);
+    }
 
     /// <summary>Drops everything of the replica on all silos.</summary>
     public Task ReleaseAsync(ReplicaKey replica) => Task.WhenAll(silos.Members.Select(silo => agents[silo].Release(replica)));
-
-    private static IEnumerable<PartKey> PartsOf(ReplicaKey replica, ReplicaRecord record) => record.Plan.Stages.SelectMany(stage => PartKey.OfStage(replica, stage));
-
-    private static IEnumerable<PartKey> FirstLayers(ReplicaKey replica, ReplicaRecord record) =>
-        record.Plan.Stages.Select(stage => new PartKey(replica, PartKind.Layer, stage.FirstLayer));
-
-    private async Task<string?> LoadAsync(IEnumerable<PartKey> parts, ReplicaRecord record, CancellationToken cancellationToken)
-    {
-        string?[] errors = await Task.WhenAll(parts.Select(part => LoadAsync(part, new LoadRequest(record.SiloOf(part), record), cancellationToken)));
-        return Array.Find(errors, error => error is not null);
-    }
 
     private async Task<string?> LoadAsync(PartKey part, LoadRequest request, CancellationToken cancellationToken)
     {

@@ -6,9 +6,9 @@ namespace DistributedGpt.Cluster;
 
 /// <summary>Carries a replica's steps into its first stage, and knows how long steps take there.</summary>
 /// <param name="replica">The replica.</param>
-/// <param name="grains">Finds the stage.</param>
+/// <param name="stages">Run the steps.</param>
 /// <param name="logger">Is told of steps that failed.</param>
-internal sealed partial class StepSender(ReplicaKey replica, IGrainFactory grains, ILogger logger)
+internal sealed partial class StepSender(ReplicaKey replica, StageServices stages, ILogger logger)
 {
     private readonly StepClock _clock = new();
     private readonly StepMetrics _metrics = new(replica);
@@ -17,14 +17,16 @@ internal sealed partial class StepSender(ReplicaKey replica, IGrainFactory grain
     public TimeSpan TimeoutOf(StepBatch step) => _clock.TimeoutOf(step);
 
     /// <summary>Takes a step through all stages and tells the protocol how that ended.</summary>
-    public async Task SendAsync(StepBatch batch, CoordinatorProtocol protocol)
+    /// <param name="batch">The step.</param>
+    /// <param name="first">The first stage.</param>
+    /// <param name="protocol">Is told.</param>
+    public async Task SendAsync(StepBatch batch, StageSpec first, CoordinatorProtocol protocol)
     {
         using Activity? activity = StepActivity.Start(replica, batch);
         try
         {
             long started = Stopwatch.GetTimestamp();
-            var first = grains.GetGrain<ILayerGrain>(new PartKey(replica, PartKind.Layer).GrainKey);
-            StageRefusal? refusal = await first.Execute(new StepMessage(batch, 0, null, StepActivity.TraceParent(activity)));
+            StageRefusal? refusal = await stages[first.Silo].Execute(replica, new StepMessage(batch, 0, null, StepActivity.TraceParent(activity)));
             if (refusal is null)
             {
                 TimeSpan elapsed = Stopwatch.GetElapsedTime(started);

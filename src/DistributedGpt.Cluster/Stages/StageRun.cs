@@ -51,6 +51,6 @@ internal sealed class StageRun
         if (_embedding is not null) _embedding.Forward(batch, x);
         else message.Hidden!.MoveTo(x);
         foreach (ILayerRuntime layer in _layers) layer.Forward(batch, x);
-        return Head is null ? new StageOutput(Hidden: Frame.From(x), NextLayer: Spec.Stage.EndLayer) : new StageOutput(Tokens: Head.Forward(batch, x));
+        return Head is null ? new StageOutput(Hidden: Frame.From(x), Next: Spec.Next) : new StageOutput(Tokens: Head.Forward(batch, x));
     }
 }

@@ -6,7 +6,14 @@ namespace DistributedGpt.Cluster;
 /// <param name="Replica">The replica.</param>
 /// <param name="Index">The stage's index.</param>
 /// <param name="Stage">Its layers.</param>
+/// <param name="Silo">The silo that runs it.</param>
+/// <param name="Next">The silo that runs the stage behind it; null behind the last.</param>
 /// <param name="HiddenSize">Width of the residual stream.</param>
 [GenerateSerializer, Immutable]
 public sealed record StageSpec(
-    [property: Id(0)] ReplicaKey Replica, [property: Id(1)] int Index, [property: Id(2)] PlanStage Stage, [property: Id(3)] int HiddenSize);
+    [property: Id(0)] ReplicaKey Replica,
+    [property: Id(1)] int Index,
+    [property: Id(2)] PlanStage Stage,
+    [property: Id(4)] SiloAddress Silo,
+    [property: Id(5)] SiloAddress? Next,
+    [property: Id(3)] int HiddenSize);

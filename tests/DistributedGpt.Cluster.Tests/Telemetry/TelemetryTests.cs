@@ -90,7 +90,7 @@ public sealed class TelemetryTests
     public void HotPath_NobodyListens_AllocatesNothing()
     {
         var replica = new ReplicaKey(Model, 0);
-        var stage = new StageSpec(replica, 0, new PlanStage(0, 0, 1, Embedding: true, Head: true), HiddenSize: 64);
+        var stage = new StageSpec(replica, 0, new PlanStage(0, 0, 1, Embedding: true, Head: true), SiloAddress.Zero, Next: null, HiddenSize: 64);
         var step = new StepBatch { Epoch = 1, Number = 0, Sequences = [] };
         var message = new StepMessage(step, 0, null, StepActivity.TraceParent(null));
         var stageMetrics = new StageMetrics(stage);
