@@ -95,7 +95,7 @@ public sealed class ActivationLossTests
         SiloAddress address = silo.GetRequiredService<ILocalSiloDetails>().SiloAddress;
         var stage = new StageSpec(new ReplicaKey("other", 0), 0, new PlanStage(0, 3, 1, false, true), address, null, 64);
 
-        InvalidOperationException refused = await Assert.ThrowsAsync<InvalidOperationException>(() => silo.GetRequiredService<StageServices>()[address].Attach(stage, 1));
+        InvalidOperationException refused = await Assert.ThrowsAsync<InvalidOperationException>(() => silo.GetRequiredService<StageServices>()[address].Attach(stage, 1, Guid.Empty));
 
         Assert.Contains("Layer 3 of other/0 is not loaded here", refused.Message, StringComparison.Ordinal);
     }

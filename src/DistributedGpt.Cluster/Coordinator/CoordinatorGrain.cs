@@ -313,6 +313,8 @@ internal sealed partial class CoordinatorGrain(
                     return error;
                 }
 
+                // Here and not before the record is written, while serving stands still.
+                await silos.RefreshAsync();
                 migration.Times.Copied();
                 _protocol.Migrate(migration.Id, record.Epoch);
                 CarryOut();
@@ -388,7 +390,7 @@ internal sealed partial class CoordinatorGrain(
     {
         try
         {
-            await silos.RefreshAsync();
+            if (migration is null) await silos.RefreshAsync();
             ReplicaRecord? raised = await Journal.RaiseAsync(_protocol!.Epoch == 0, record => PlaceAsync(record, migration));
             if (raised is null)
             {
@@ -400,8 +402,8 @@ internal sealed partial class CoordinatorGrain(
             _recovery?.Recorded();
             if (migration is not null) _migration?.Times.Recorded();
             Follow(raised);
-            Task<string?> load = migration is null ? parts.LoadAsync(Key, raised, _stopping.Token) : parts.AdoptAsync(Key, raised, _stopping.Token);
-            if (await load is { } error)
+            bool committed = migration is not null && raised.Migration == migration;
+            if (!committed && await parts.LoadAsync(Key, raised, _stopping.Token) is { } error)
             {
                 LogLoadFailed(Key, error);
                 if (_loaded is { Task.IsCompleted: false })
@@ -416,7 +418,6 @@ internal sealed partial class CoordinatorGrain(
             else
             {
                 _recovery?.Loaded();
-                if (migration is not null) _migration?.Times.Loaded();
                 _scheduler!.Resize(raised.Plan.Stages.Length, TokenBudget(raised));
                 _protocol!.EpochRaised(raised.Epoch, raised.Plan.Stages.Length);
                 LogAttaching(Key, raised.Epoch);
@@ -471,7 +472,7 @@ internal sealed partial class CoordinatorGrain(
         try
         {
             StageSpec stage = _stages[attach.Stage];
-            AttachReply reply = await stages[stage.Silo].Attach(stage, attach.Epoch);
+            AttachReply reply = await stages[stage.Silo].Attach(stage, attach.Epoch, _record!.Migration);
             if (reply.Refusal is null && attach.Epoch == _protocol?.Epoch) Note(stage, reply.Incarnations);
             _protocol?.Attached(attach.Epoch, attach.Stage, reply);
             if (_protocol?.State == CoordinatorState.Running && attach.Epoch == _protocol.Epoch) Attached();

@@ -14,17 +14,6 @@ internal sealed class PartPlacement(IGrainFactory grains, SiloAgents agents, Liv
         return Array.Find(errors, error => error is not null);
     }
 
-    /// <summary>
-    /// Makes the copies of the record's migration parts of the replica. Their grains are only names, and follow when they are loaded
-    /// once more.
-    /// </summary>
-    /// <returns>Null, or why a part cannot be loaded.</returns>
-    public async Task<string?> AdoptAsync(ReplicaKey replica, ReplicaRecord record, CancellationToken cancellationToken)
-    {
-        bool[] whole = await Task.WhenAll(record.Plan.Stages.Select(record.SiloOf).Distinct().Select(silo => agents[silo].Adopt(replica, record)));
-        return Array.TrueForAll(whole, each => each) ? null : await LoadAsync(replica, record, cancellationToken);
-    }
-
     /// <summary>Drops everything of the replica on all silos.</summary>
     public Task ReleaseAsync(ReplicaKey replica) => Task.WhenAll(silos.Members.Select(silo => agents[silo].Release(replica)));
 

@@ -6,6 +6,8 @@ namespace DistributedGpt.Cluster;
 /// <param name="owner">The activation's id.</param>
 internal sealed class ReplicaJournal(RecordStore records, ReplicaKey replica, Guid owner)
 {
+    private StoredRecord<ReplicaRecord>? _written;
+
     /// <summary>The record; null where the replica has no plan.</summary>
     public async Task<ReplicaRecord?> ReadAsync() => (await records.ReadAsync<ReplicaRecord>(replica.ToString())).Value;
 
@@ -27,11 +29,15 @@ internal sealed class ReplicaJournal(RecordStore records, ReplicaKey replica, Gu
     {
         while (true)
         {
-            StoredRecord<ReplicaRecord> stored = await records.ReadAsync<ReplicaRecord>(replica.ToString());
+            // What this activation wrote last need not be read: if it is the latest no more, the write fails. One that fails says nothing.
+            StoredRecord<ReplicaRecord> stored = _written ?? await records.ReadAsync<ReplicaRecord>(replica.ToString());
+            _written = null;
             if (stored.Value is not { } before) return null;
             if (!isFirst && before.Owner != owner) return null;
             ReplicaRecord raised = await place(before) with { Epoch = before.Epoch + 1, Owner = owner };
-            if (await records.TryWriteAsync(stored, raised)) return raised;
+            if (!await records.TryWriteAsync(stored, raised)) continue;
+            _written = stored;
+            return raised;
         }
     }
 

@@ -37,10 +37,6 @@ internal interface ISiloAgent : IGrainService
     [ResponseTimeout("00:00:30")]
     Task<CopiedPart[]> FinishCopy(ReplicaKey replica, Guid migration, int[] live);
 
-    /// <summary>Makes the copies of the record's migration parts of the replica.</summary>
-    /// <returns>Whether all that the plan gives to this silo is here.</returns>
-    Task<bool> Adopt(ReplicaKey replica, ReplicaRecord record);
-
     /// <summary>Leaves only what the plan gives to this silo, and the copy of the migration that is under way. What comes late changes nothing.</summary>
     /// <param name="replica">The replica.</param>
     /// <param name="record">Its record.</param>

@@ -48,19 +48,22 @@ internal sealed class ReplicaStore(ComputeDevice device)
     }
 
     /// <summary>
-    /// The part as the record's plan wants it here: the copy that the record's migration has made of it, which becomes the part now,
-    /// or what is here; null where it must be loaded.
+    /// The part as the replica's record wants it here: the copy that its migration has made of it, which becomes the part now, or what
+    /// is here; null where it must be loaded.
     /// </summary>
+    /// <param name="key">The part.</param>
+    /// <param name="epoch">The record's epoch.</param>
+    /// <param name="migration">The migration that the record names.</param>
     /// <exception cref="MigrationException">The silo has heard of a later plan.</exception>
-    public LoadedPart? Adopt(PartKey key, ReplicaRecord record)
+    public LoadedPart? Adopt(PartKey key, long epoch, Guid migration)
     {
         lock (_gate)
         {
-            if (!_order.MayLoad(record.Epoch)) throw new MigrationException($"{key.Replica}: the plan of epoch {record.Epoch} is not the latest");
-            if (!_copies.TryGetValue(record.Migration, out ReplicaCopy? copy) || copy.Take(key) is not var (part, blocks)) return _parts.GetValueOrDefault(key);
+            if (!_order.MayLoad(epoch)) throw new MigrationException($"{key.Replica}: the plan of epoch {epoch} is not the latest");
+            if (!_copies.TryGetValue(migration, out ReplicaCopy? copy) || copy.Take(key) is not var (part, blocks)) return _parts.GetValueOrDefault(key);
             _parts[key] = part;
             _adopted.Add((part.Incarnation, blocks));
-            if (!copy.Own.Any()) _copies.Remove(record.Migration);
+            if (!copy.Own.Any()) _copies.Remove(migration);
             return part;
         }
     }
@@ -160,7 +163,12 @@ internal sealed class ReplicaStore(ComputeDevice device)
     }
 
     /// <summary>The barrier: once the answer is there, no step of an older epoch runs or will run here.</summary>
-    public Task<AttachReply> AttachAsync(StageSpec spec, long epoch) => device.Lane.RunAsync(() => Attach(spec, epoch), urgent: true);
+    /// <param name="spec">The stage, whose parts are loaded or were copied.</param>
+    /// <param name="epoch">The epoch.</param>
+    /// <param name="migration">The migration that the replica's record names: its copies become parts of the stage.</param>
+    /// <exception cref="InvalidOperationException">A part is not here.</exception>
+    /// <exception cref="MigrationException">The silo has heard of a later plan.</exception>
+    public Task<AttachReply> AttachAsync(StageSpec spec, long epoch, Guid migration) => device.Lane.RunAsync(() => Attach(spec, epoch, migration), urgent: true);
 
     /// <summary>Runs a step in its stage, in the order of the epoch's steps.</summary>
     public Task<StageOutput> RunAsync(StepMessage message)
@@ -220,11 +228,16 @@ internal sealed class ReplicaStore(ComputeDevice device)
         return bytes;
     }
 
-    private AttachReply Attach(StageSpec spec, long epoch)
+    private AttachReply Attach(StageSpec spec, long epoch, Guid migration)
     {
         StageRun run;
         lock (_gate)
         {
+            if (epoch >= _protocol.Epoch)
+            {
+                foreach (PartKey part in PartKey.OfStage(spec.Replica, spec.Stage)) Adopt(part, epoch, migration);
+            }
+
             foreach ((long incarnation, BlockFill[] blocks) in _adopted) _protocol.Adopt(incarnation, blocks);
             _adopted.Clear();
             run = new StageRun(spec, _parts);

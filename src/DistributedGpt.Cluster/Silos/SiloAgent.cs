@@ -25,11 +25,6 @@ internal sealed class SiloAgent(GrainId id, Silo silo, ILoggerFactory loggers, S
 
     public Task<CopiedPart[]> FinishCopy(ReplicaKey replica, Guid migration, int[] live) => copies.FinishAsync(replica, migration, live);
 
-    public Task<bool> Adopt(ReplicaKey replica, ReplicaRecord record) => Task.FromResult(record.Plan.Stages
-        .Where(stage => record.SiloOf(stage).Equals(Silo))
-        .SelectMany(stage => PartKey.OfStage(replica, stage))
-        .All(part => store.Replica(replica).Adopt(part, record) is not null));
-
     public Task Keep(ReplicaKey replica, ReplicaRecord record, int migration) => store.KeepAsync(replica, Silo, record, migration);
 
     public Task<BlockFill[]?> DescribeCache(ReplicaKey replica, long epoch, long[] incarnations, bool urgent) =>

@@ -37,7 +37,7 @@ internal sealed class SiloStore(ComputeDevice device, SiloStoreOptions options) 
     public async Task<LoadedPart> LoadAsync(PartKey key, ReplicaRecord record)
     {
         ReplicaStore replica = Replica(key.Replica);
-        if (replica.Adopt(key, record) is { } present) return present;
+        if (replica.Adopt(key, record.Epoch, record.Migration) is { } present) return present;
         Lazy<Task<LoadedPart>> load = _loading.GetOrAdd(key, _ => new Lazy<Task<LoadedPart>>(() => Task.Run(async () =>
         {
             if (replica.Find(key) is { } loaded) return loaded;

@@ -10,8 +10,11 @@ namespace DistributedGpt.Cluster;
 internal interface IStageService : IGrainService
 {
     /// <summary>Attaches a stage under an epoch: a barrier in the compute lane.</summary>
+    /// <param name="stage">The stage, whose parts are loaded or were copied.</param>
+    /// <param name="epoch">The epoch.</param>
+    /// <param name="migration">The migration that the replica's record names: its copies become parts of the stage.</param>
     [ResponseTimeout("00:01:00")]
-    Task<AttachReply> Attach(StageSpec stage, long epoch);
+    Task<AttachReply> Attach(StageSpec stage, long epoch, Guid migration);
 
     /// <summary>
     /// Takes a step through a stage, and all that follow. Returns when every stage has run it and the coordinator has the tokens.

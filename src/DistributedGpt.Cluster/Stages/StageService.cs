@@ -21,7 +21,7 @@ namespace DistributedGpt.Cluster;
 internal sealed class StageService(GrainId id, Silo silo, ILoggerFactory loggers, SiloStore store, StageServices stages, IGrainFactory grains)
     : GrainService(id, silo, loggers), IStageService
 {
-    public Task<AttachReply> Attach(StageSpec stage, long epoch) => store.Replica(stage.Replica).AttachAsync(stage, epoch);
+    public Task<AttachReply> Attach(StageSpec stage, long epoch, Guid migration) => store.Replica(stage.Replica).AttachAsync(stage, epoch, migration);
 
     public async Task<StageRefusal?> Execute(ReplicaKey replica, StepMessage step)
     {

@@ -41,9 +41,6 @@ internal sealed partial class MigrationTimes
     /// <summary>The record has the new plan: the commit point.</summary>
     public void Recorded() => Lap("record");
 
-    /// <summary>The grains are on their new silos.</summary>
-    public void Loaded() => Lap("load");
-
     /// <summary>All stages follow.</summary>
     public void Attached() => Lap("attach");
 
