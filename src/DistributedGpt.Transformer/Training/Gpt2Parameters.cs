@@ -4,15 +4,22 @@ using static TorchSharp.torch;
 namespace DistributedGpt.Transformer;
 
 /// <summary>
-/// The parameters of a GPT-2 in one flat tensor, matrices first, so that optimizer, clipping and averaging are a few operations
-/// over all of them, and weight decay takes a prefix. Names and shapes are those of the checkpoints of GPT-2
+/// The parameters of a GPT-2 in one flat tensor, so that clipping, averaging and checkpoints are a few operations over all of them:
+/// embeddings, the layers' matrices, biases and norms. Names and shapes are those of the checkpoints of GPT-2
 /// (projections <c>[inputs, outputs]</c>).
 /// </summary>
 internal sealed class Gpt2Parameters
 {
+    private const double Deviation = 0.02;
+
+    private readonly TrainingOptions _options;
+    private readonly long _firstLayerMatrix;
+    private readonly long _firstVector;
+
     /// <summary>Lists the parameters of the model that <paramref name="options"/> describe with <paramref name="vocabulary"/> tokens.</summary>
     public Gpt2Parameters(TrainingOptions options, int vocabulary)
     {
+        _options = options;
         long hidden = options.Hidden;
         List<(string Name, long[] Shape)> matrices = [("transformer.wte.weight", [vocabulary, hidden]), ("transformer.wpe.weight", [options.Context, hidden])];
         List<(string Name, long[] Shape)> vectors = [("transformer.ln_f.weight", [hidden]), ("transformer.ln_f.bias", [hidden])];
@@ -34,11 +41,12 @@ internal sealed class Gpt2Parameters
         long offset = 0;
         foreach ((string name, long[] shape) in matrices.Concat(vectors))
         {
-            if (name == vectors[0].Name) MatrixElements = offset;
             Entries.Add(new(name, shape, offset));
             offset += Entries[^1].Elements;
         }
         Elements = offset;
+        _firstLayerMatrix = Entries[2].Offset;
+        _firstVector = Entries[matrices.Count].Offset;
     }
 
     /// <summary>All parameters, in the flat tensor's order.</summary>
@@ -47,14 +55,21 @@ internal sealed class Gpt2Parameters
     /// <summary>Elements of the flat tensor.</summary>
     public long Elements { get; }
 
-    /// <summary>Elements of the matrices, the flat tensor's beginning.</summary>
-    public long MatrixElements { get; }
+    /// <summary>The matrices of the layers.</summary>
+    public IEnumerable<Entry> LayerMatrices => Entries.Skip(2).TakeWhile(entry => entry.Shape.Length == 2);
+
+    /// <summary>The part of <paramref name="flat"/> that holds the embeddings.</summary>
+    public Tensor Embeddings(Tensor flat) => flat.narrow(0, 0, _firstLayerMatrix);
+
+    /// <summary>The part of <paramref name="flat"/> that holds biases and norms.</summary>
+    public Tensor Vectors(Tensor flat) => flat.narrow(0, _firstVector, Elements - _firstVector);
 
     /// <summary>
     /// New parameters: normal with deviation 0.02, that of the projections into the residual stream divided by the root of their
-    /// number (Radford et al. 2019), norms one, biases zero.
+    /// number (Radford et al. 2019), norms one, biases zero; positions, and the heads of the lower half of the layers, as
+    /// <see cref="PositionalStart"/> makes them.
     /// </summary>
-    public Tensor Initialize(int layers, int seed)
+    public Tensor Initialize(int seed)
     {
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
@@ -64,9 +79,11 @@ internal sealed class Gpt2Parameters
         foreach (Entry entry in Entries)
         {
             Tensor part = View(flat, entry);
-            if (entry.Shape.Length == 2) part.normal_(0, entry.Name.EndsWith("c_proj.weight") ? 0.02 / Math.Sqrt(2 * layers) : 0.02, generator);
+            if (entry.Shape.Length == 2) part.normal_(0, entry.Name.EndsWith("c_proj.weight") ? Deviation / Math.Sqrt(2 * _options.Layers) : Deviation, generator);
             else if (entry.Name.EndsWith("weight")) part.fill_(one);
         }
+        PositionalStart.FillPositions(View(flat, Entries[1]), Deviation);
+        foreach (Entry projection in LayerMatrices.Where(entry => entry.Blocks == 3).Take((_options.Layers + 1) / 2)) PositionalStart.LookBack(View(flat, projection), _options.Heads);
         return flat.MoveToOuterDisposeScope();
     }
 
@@ -82,5 +99,8 @@ internal sealed class Gpt2Parameters
     {
         /// <summary>Its number of elements.</summary>
         public long Elements => Shape.Aggregate(1L, (product, size) => product * size);
+
+        /// <summary>The matrices that stand side by side in it: queries, keys and values share one.</summary>
+        public int Blocks => Name.EndsWith("c_attn.weight") ? 3 : 1;
     }
 }

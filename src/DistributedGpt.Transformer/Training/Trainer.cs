@@ -11,7 +11,7 @@ namespace DistributedGpt.Transformer;
 /// <para>
 /// Every position predicts its next token. A step's sequences are divided among threads, each of which runs single-threaded
 /// libtorch kernels forward and backward over modules that share the parameters; one thread then adds the gradients in a fixed
-/// order, clips, and steps AdamW. So threads meet once a step rather than once an operation, and a seed decides the result. What
+/// order, clips, and steps. So threads meet once a step rather than once an operation, and a seed decides the result. What
 /// is evaluated and written is the running average of the parameters, whenever it is better on the selection slice.
 /// </para>
 /// </summary>
@@ -19,6 +19,10 @@ public sealed class Trainer
 {
     private const double AverageDecay = 0.995;
     private const int ReportInterval = 10;
+    private const int GpuSequencesPerPass = 64;
+
+    // Few enough for a core's caches to hold what a pass makes.
+    private const int CpuSequencesPerPass = 4;
 
     private readonly TrainingOptions _options;
     private readonly string _output;
@@ -62,11 +66,13 @@ public sealed class Trainer
         return new(parameters.Elements, state.Best, heldOut);
     }
 
+    private int SequencesPerPass => _device.type == DeviceType.CUDA ? GpuSequencesPerPass : CpuSequencesPerPass;
+
     private int Workers => _device.type == DeviceType.CUDA ? 1 : Math.Min(_options.Threads, _options.Batch);
 
     private Tensor Start(Gpt2Parameters parameters)
     {
-        using Tensor start = _options.Resume && !File.Exists(StatePath) ? Gpt2Folder.Read(_output, parameters) : parameters.Initialize(_options.Layers, _options.Seed);
+        using Tensor start = _options.Resume && !File.Exists(StatePath) ? Gpt2Folder.Read(_output, parameters) : parameters.Initialize(_options.Seed);
         return start.to(_device, copy: true);
     }
 
@@ -75,7 +81,7 @@ public sealed class Trainer
     {
         TokenBatches batches = new(segmenter, parts.Training, _options, state.Position);
         int[] selection = segmenter.Encode(parts.Selection);
-        AdamW optimizer = new(parameters.MatrixElements, _options.WeightDecay, state.Mean, state.Square);
+        Optimizer optimizer = new(parameters, _options.WeightDecay, state.Mean, state.Square);
         CosineSchedule schedule = new(_options.LearningRate, _options.WarmupSteps, _options.Steps);
         Gpt2Module[] modules = [.. Enumerable.Range(0, Workers).Select(_ => new Gpt2Module(_options, parameters, state.Values))];
         double lossSum = 0;
@@ -121,7 +127,7 @@ public sealed class Trainer
     }
 
     /// <summary>Moves the parameters and their average by one step.</summary>
-    private void Update(TrainingState state, Tensor gradients, AdamW optimizer, CosineSchedule schedule)
+    private void Update(TrainingState state, Tensor gradients, Optimizer optimizer, CosineSchedule schedule)
     {
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
@@ -144,15 +150,18 @@ public sealed class Trainer
         {
             int from = worker * batch.Length / modules.Length, to = (worker + 1) * batch.Length / modules.Length;
             Gpt2Module module = modules[worker];
-            using var scope = NewDisposeScope();
             module.Gradients.zero_();
             module.SeedDropout((ulong)_options.Seed * 1_000_000_007UL + (ulong)step * 64 + (ulong)worker);
-            (Tensor inputs, Tensor targets) = Split(batch[from..to]);
-            Tensor logits = module.Forward(inputs, training: true);
-            using Scalar share = (to - from) / (double)batch.Length;
-            Tensor loss = functional.cross_entropy(logits.flatten(0, 1), targets.flatten()) * share;
-            loss.backward();
-            losses[worker] = loss.item<float>();
+            foreach (int[][] sequences in batch[from..to].Chunk(SequencesPerPass))
+            {
+                using var scope = NewDisposeScope();
+                (Tensor inputs, Tensor targets) = Split(sequences);
+                Tensor logits = module.Forward(inputs, training: true);
+                using Scalar share = sequences.Length / (double)batch.Length;
+                Tensor loss = functional.cross_entropy(logits.flatten(0, 1), targets.flatten()) * share;
+                loss.backward();
+                losses[worker] += loss.item<float>();
+            }
         });
         for (int i = 1; i < modules.Length; i++) modules[0].Gradients.add_(modules[i].Gradients);
         return losses.Sum();

@@ -5,7 +5,7 @@ namespace DistributedGpt.Transformer;
 /// <summary>What changes while a training runs, and the file that it goes on from. All tensors are flat and laid out alike.</summary>
 internal sealed class TrainingState : IDisposable
 {
-    private const ulong Magic = 0x3330_6e69_6172_7464; // "dtrain03"
+    private const ulong Magic = 0x3430_6e69_6172_7464; // "dtrain04"
     private const int HeaderBytes = 44;
 
     /// <summary>Starts with <paramref name="values"/>, which this state owns from now on.</summary>
@@ -23,10 +23,10 @@ internal sealed class TrainingState : IDisposable
     /// <summary>Their exponentially weighted average over the last steps, which is the model that is evaluated and written.</summary>
     public Tensor Average { get; }
 
-    /// <summary>The optimizer's running mean of gradients.</summary>
+    /// <summary>The optimizer's running means of gradients.</summary>
     public Tensor Mean { get; }
 
-    /// <summary>The optimizer's running mean of squared gradients.</summary>
+    /// <summary>The optimizer's running means of squared gradients.</summary>
     public Tensor Square { get; }
 
     /// <summary>Steps done.</summary>
