@@ -21,7 +21,7 @@ internal sealed class TorchEmbedding(IModelWeights weights, TorchWeightLoader lo
         TorchHiddenStates states = (TorchHiddenStates)x;
         TorchStep prepared = states.Prepare(step);
         states.Tensor.copy_(_tokens.index_select(0, prepared.TokenIds));
-        if (_positions is not null) states.Tensor.add_(_positions.index_select(0, prepared.Positions));
+        if (_positions is not null) states.Tensor.PlusInPlace(_positions.index_select(0, prepared.Positions));
     }
 
     /// <inheritdoc/>

@@ -74,8 +74,8 @@ internal sealed class TorchLayer : ILayerRuntime
         TorchHiddenStates states = (TorchHiddenStates)x;
         TorchStep prepared = states.Prepare(step);
         Tensor residual = states.Tensor;
-        residual.add_(Attention(_attentionNorm.Forward(residual), prepared));
-        residual.add_(Mlp(_mlpNorm.Forward(residual)));
+        residual.PlusInPlace(Attention(_attentionNorm.Forward(residual), prepared));
+        residual.PlusInPlace(Mlp(_mlpNorm.Forward(residual)));
     }
 
     /// <inheritdoc/>

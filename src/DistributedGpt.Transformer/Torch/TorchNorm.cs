@@ -17,7 +17,7 @@ internal sealed class TorchNorm(NormKind kind, float epsilon, Tensor weight, Ten
     public Tensor Forward(Tensor x)
     {
         if (kind == NormKind.LayerNorm) return nn.functional.layer_norm(x, weight.shape, weight, bias, epsilon);
-        return x * (x.square().mean([-1], keepdim: true) + _epsilon).rsqrt() * weight;
+        return x * x.square().mean([-1], keepdim: true).Plus(_epsilon).rsqrt() * weight;
     }
 
     /// <inheritdoc/>

@@ -20,6 +20,6 @@ internal sealed record TorchRotary(RotaryConfig Config, int HeadSize, Device Dev
     public Tensor Turn(Tensor heads, (Tensor Cosine, Tensor Sine) angles)
     {
         Tensor first = heads.narrow(-1, 0, HeadSize / 2), second = heads.narrow(-1, HeadSize / 2, HeadSize / 2);
-        return heads * angles.Cosine + cat([-second, first], -1) * angles.Sine;
+        return (heads * angles.Cosine).Plus(cat([-second, first], -1) * angles.Sine);
     }
 }

@@ -74,7 +74,7 @@ internal sealed class TorchStep : IDisposable
         Tensor firstPositions = all.narrow(0, group.Offset + tableLength, group.Sequences);
         Tensor rows = all.narrow(0, group.Offset + tableLength + group.Sequences, group.Sequences);
         // Row r of a sequence, at position first + r, sees the positions up to its own.
-        Tensor rowPositions = firstPositions.view(-1, 1, 1, 1) + ascending.narrow(0, 0, group.RowsEach).view(1, 1, -1, 1);
+        Tensor rowPositions = firstPositions.view(-1, 1, 1, 1).Plus(ascending.narrow(0, 0, group.RowsEach).view(1, 1, -1, 1));
         Tensor unseen = ascending.narrow(0, 0, group.Blocks * StepBatch.BlockSize).view(1, 1, 1, -1).gt(rowPositions);
         Tensor mask = zeros(unseen.shape, ScalarType.Float32, device).masked_fill_(unseen, s_unseen);
         return new(group.Sequences, group.RowsEach, group.FirstRow, group.Consecutive ? null : Keep(rows), Keep(table), Keep(mask));

@@ -24,6 +24,6 @@ internal sealed class AdamW(double weightDecay, Tensor mean, Tensor square)
         values.mul_(kept);
         mean.mul_(meanKept).add_(gradients, alpha: meanNew);
         square.mul_(squareKept).addcmul_(gradients, gradients, value: squareNew);
-        values.addcdiv_(mean, square.sqrt().div_(correction).add_(epsilon), value: rate);
+        values.addcdiv_(mean, square.sqrt().div_(correction).PlusInPlace(epsilon), value: rate);
     }
 }

@@ -48,13 +48,13 @@ internal sealed class Gpt2Module : IDisposable
         long batch = tokens.shape[0], length = tokens.shape[1];
         Tensor embedding = _parameters["transformer.wte.weight"];
         Tensor x = embedding.index_select(0, tokens.reshape(-1)).view(batch, length, _options.Hidden)
-            + _parameters["transformer.wpe.weight"].narrow(0, 0, length);
+            .Plus(_parameters["transformer.wpe.weight"].narrow(0, 0, length));
         x = Dropout(x, training);
         for (int layer = 0; layer < _options.Layers; layer++)
         {
             string prefix = $"transformer.h.{layer}.";
-            x = x + Dropout(Attention(Norm(x, prefix + "ln_1"), prefix + "attn.", training), training);
-            x = x + Dropout(Mlp(Norm(x, prefix + "ln_2"), prefix + "mlp."), training);
+            x = x.Plus(Dropout(Attention(Norm(x, prefix + "ln_1"), prefix + "attn.", training), training));
+            x = x.Plus(Dropout(Mlp(Norm(x, prefix + "ln_2"), prefix + "mlp."), training));
         }
         return Norm(x, "transformer.ln_f").matmul(embedding.t());
     }
@@ -94,7 +94,7 @@ internal sealed class Gpt2Module : IDisposable
         Tensor weight = _parameters[name + ".weight"];
         Tensor bias = _parameters[name + ".bias"], rows = x.reshape(-1, weight.shape[0]);
         rows = _options.BFloat16Products
-            ? rows.to(ScalarType.BFloat16).matmul(weight.to(ScalarType.BFloat16)).to(ScalarType.Float32) + bias
+            ? rows.to(ScalarType.BFloat16).matmul(weight.to(ScalarType.BFloat16)).to(ScalarType.Float32).Plus(bias)
             : addmm(bias, rows, weight, 1, 1);
         return rows.view(x.shape[0], x.shape[1], weight.shape[1]);
     }

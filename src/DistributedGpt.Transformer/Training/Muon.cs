@@ -25,7 +25,7 @@ internal sealed class Muon(double weightDecay)
         using var scope = NewDisposeScope();
         long inputs = values.shape[0], outputs = values.shape[1] / blocks;
         using Scalar kept = 1 - learningRate * weightDecay, momentumKept = MomentumDecay, rate = -learningRate * AdamSize * Math.Sqrt(Math.Max(inputs, outputs));
-        momentum.mul_(momentumKept).add_(gradients);
+        momentum.mul_(momentumKept).PlusInPlace(gradients);
 
         // Nesterov's: the gradient counts once more.
         Tensor step = gradients.add(momentum, alpha: momentumKept);
@@ -47,7 +47,7 @@ internal sealed class Muon(double weightDecay)
         for (int i = 0; i < 5; i++)
         {
             Tensor square = x.matmul(x.t());
-            x = x * first + (square * third + square.matmul(square) * fifth).matmul(x);
+            x = (x * first).Plus((square * third).Plus(square.matmul(square) * fifth).matmul(x));
         }
         return (tall ? x.t() : x).MoveToOuterDisposeScope();
     }

@@ -163,7 +163,7 @@ public sealed class Trainer
                 losses[worker] += loss.item<float>();
             }
         });
-        for (int i = 1; i < modules.Length; i++) modules[0].Gradients.add_(modules[i].Gradients);
+        for (int i = 1; i < modules.Length; i++) modules[0].Gradients.PlusInPlace(modules[i].Gradients);
         return losses.Sum();
     }
 
