@@ -12,25 +12,25 @@ public sealed record TrainingOptions
     public int Hidden { get; init; } = 256;
 
     /// <summary>Attention heads; divides <see cref="Hidden"/>.</summary>
-    public int Heads { get; init; } = 8;
+    public int Heads { get; init; } = 4;
 
     /// <summary>The longest sequence, in tokens: the model's context and the length of a training sequence.</summary>
     public int Context { get; init; } = 256;
 
     /// <summary>Entries of the tokenizer: the end-of-text token, 256 bytes, the rest merges.</summary>
-    public int Vocabulary { get; init; } = 288;
+    public int Vocabulary { get; init; } = 1024;
 
     /// <summary>Optimizer steps.</summary>
-    public int Steps { get; init; } = 1400;
+    public int Steps { get; init; } = 3000;
 
     /// <summary>Sequences per step.</summary>
-    public int Batch { get; init; } = 32;
+    public int Batch { get; init; } = 8;
 
     /// <summary>The highest learning rate, reached after the warm-up; it falls along a cosine to a twentieth of that.</summary>
-    public double LearningRate { get; init; } = 8e-3;
+    public double LearningRate { get; init; } = 1e-3;
 
     /// <summary>Steps in which the learning rate rises linearly.</summary>
-    public int WarmupSteps { get; init; } = 60;
+    public int WarmupSteps { get; init; } = 100;
 
     /// <summary>Decoupled weight decay of the matrices; biases and norms have none.</summary>
     public double WeightDecay { get; init; } = 0.1;
@@ -54,7 +54,7 @@ public sealed record TrainingOptions
     public bool BFloat16Products { get; init; }
 
     /// <summary>Steps between two evaluations, each of which may write the model.</summary>
-    public int EvaluationInterval { get; init; } = 50;
+    public int EvaluationInterval { get; init; } = 100;
 
     /// <summary>What computes: <c>cpu</c> or <c>cuda[:index]</c>.</summary>
     public string Device { get; init; } = "cpu";
