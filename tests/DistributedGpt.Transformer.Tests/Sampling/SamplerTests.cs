@@ -78,7 +78,9 @@ public sealed class SamplerTests
                 int promptLength = Math.Min(split, history.Length);
                 double[] actual = Probabilities(row, chosen, history, promptLength);
                 double tolerance = chosen.Temperature < 0.01 ? 1e-2 : 5e-6;
-                return new[] { 0, 1e-6, -1e-6 }.Any(slack =>
+
+                // A cut may fall between two tokens that only rounding tells apart: of a logit of 24 in single precision, over a temperature of 0.3.
+                return new[] { 0, 1e-6, -1e-6, 1e-5, -1e-5 }.Any(slack =>
                     Distance(NaiveSampler.Probabilities(row, chosen, history, promptLength, slack), actual) < tolerance);
             },
             iter: 3000);
