@@ -66,9 +66,12 @@ public sealed class ClusterConnection : IAsyncDisposable
         }
         catch (Exception e) when (e is OrleansException or TimeoutException)
         {
-            string tried = await DescribeSilosAsync(host.Services);
-            host.Dispose();
-            throw new ClusterUnreachableException($"{address}: no silo of the cluster answers: {tried}", e);
+            using (host)
+            {
+                // Orleans ends with what it met last also where it was told to give up.
+                cancellationToken.ThrowIfCancellationRequested();
+                throw new ClusterUnreachableException($"{address}: no silo of the cluster answers: {await DescribeSilosAsync(host.Services)}", e);
+            }
         }
     }
 
