@@ -82,14 +82,50 @@ public sealed class OperationTests
         Assert.Equal("bard is loaded\n", second);
         Assert.Equal($"bard\t{TestCluster.ModelFolder}\nshakespeare\t{TestCluster.ModelFolder}\n", list);
 
+        // Both at once, each with what it says alone.
+        string alone = await CompleteAsync(cluster, "shakespeare");
+        string[] together = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => CompleteAsync(cluster, i % 2 == 0 ? "bard" : "shakespeare")));
+        Assert.All(together, text => Assert.Equal(alone, text));
+
         foreach (string name in (string[])["bard", "shakespeare"])
             Assert.Equal($"{name} is unloaded\n", await DgptProcess.RunAsync("model", "unload", name, "--cluster", cluster.Address));
 
         JsonElement status = await cluster.StatusAsync();
         Assert.Empty(status.GetProperty("models").EnumerateArray());
         Assert.All(status.GetProperty("silos").EnumerateArray(), silo => Assert.Equal(0, silo.GetProperty("reserved_bytes").GetInt64()));
-        using HttpResponseMessage refused = await cluster.Http.PostAsync("completions", new StringContent("""{"model": "bard", "prompt": "x"}""", Encoding.UTF8, "application/json"), TestContext.Current.CancellationToken);
+        using HttpResponseMessage refused = await PostAsync(cluster, "bard", tokens: 1);
         Assert.Equal(HttpStatusCode.NotFound, refused.StatusCode);
+    }
+
+    [Fact]
+    public async Task Unload_WhileStreamsRun_LetsThemEndOrEndsThemNow()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync("A", "B");
+        await using ClusterConnection connection = await ClusterConnection.OpenAsync(ClusterAddress.Parse(cluster.Address), cancellationToken: TestContext.Current.CancellationToken);
+        StreamRequest[] requests = StreamRequest.OfEveryKind(200);
+        string[] undisturbed = await new RunningStreams(cluster.Http, requests).EndAsync();
+
+        var streams = new RunningStreams(cluster.Http, requests);
+        await streams.BeginAsync();
+        Task<bool> unload = connection.Administration.UnloadModelAsync(TestCluster.Model, cancellationToken: TestContext.Current.CancellationToken);
+        await Waiting.UntilAsync(AskAnewAsync, answer => answer == HttpStatusCode.NotFound);
+        Assert.False(unload.IsCompleted);
+        string[] ended = await streams.EndAsync();
+        Assert.True(undisturbed.SequenceEqual(ended), cluster.Logs);
+        Assert.True(await unload);
+
+        await DgptProcess.RunAsync("model", "load", TestCluster.ModelFolder, "--replicas", "2", "--cluster", cluster.Address);
+        streams = new RunningStreams(cluster.Http, requests);
+        await streams.BeginAsync();
+        Assert.True(await connection.Administration.UnloadModelAsync(TestCluster.Model, now: true, TestContext.Current.CancellationToken));
+        Assert.All(await streams.EndAsync(), text => Assert.Contains("is not loaded.", text));
+        Assert.All((await cluster.StatusAsync()).GetProperty("silos").EnumerateArray(), silo => Assert.Equal(0, silo.GetProperty("reserved_bytes").GetInt64()));
+
+        async Task<HttpStatusCode> AskAnewAsync()
+        {
+            using HttpResponseMessage response = await PostAsync(cluster, TestCluster.Model, tokens: 1);
+            return response.StatusCode;
+        }
     }
 
     [Fact]
@@ -188,4 +224,13 @@ public sealed class OperationTests
         Assert.Matches(@"^error: \S+: memory: expected at least [\d,]+ bytes .* found [\d,]+ free\n$", load.Error);
         Assert.Single((await cluster.StatusAsync()).GetProperty("models").EnumerateArray());
     }
+
+    private static async Task<string> CompleteAsync(TestCluster cluster, string model)
+    {
+        using HttpResponseMessage response = await PostAsync(cluster, model, tokens: 40);
+        return JsonDocument.Parse(await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)).RootElement.GetProperty("choices")[0].GetProperty("text").GetString()!;
+    }
+
+    private static Task<HttpResponseMessage> PostAsync(TestCluster cluster, string model, int tokens) => cluster.Http.PostAsync(
+        "completions", new StringContent($$"""{"model": "{{model}}", "prompt": "ROMEO:", "seed": 1, "max_tokens": {{tokens}}}""", Encoding.UTF8, "application/json"), TestContext.Current.CancellationToken);
 }
