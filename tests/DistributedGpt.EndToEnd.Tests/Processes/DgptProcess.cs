@@ -46,9 +46,13 @@ internal sealed class DgptProcess : IAsyncDisposable
     public static DgptProcess Start(params IEnumerable<string> args) => new(new ProcessStartInfo("dotnet", [s_dll, .. args]));
 
     /// <summary>Starts the command with these variables besides those of this process.</summary>
-    public static DgptProcess Start(IReadOnlyDictionary<string, string> environment, params IEnumerable<string> args)
+    public static DgptProcess Start(IReadOnlyDictionary<string, string> environment, params IEnumerable<string> args) => Start(environment, [], args);
+
+    /// <summary>The same with words before the command.</summary>
+    public static DgptProcess Start(IReadOnlyDictionary<string, string> environment, IEnumerable<string> before, IEnumerable<string> args)
     {
-        var start = new ProcessStartInfo("dotnet", [s_dll, .. args]);
+        string[] words = [.. before, .. Command(args)];
+        var start = new ProcessStartInfo(words[0], words[1..]);
         foreach ((string name, string value) in environment) start.Environment[name] = value;
         return new DgptProcess(start);
     }

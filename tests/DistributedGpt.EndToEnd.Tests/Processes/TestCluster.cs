@@ -11,14 +11,18 @@ internal sealed class TestCluster : IAsyncDisposable
 {
     public const string Model = "shakespeare";
 
+    /// <summary>The gateway's host.</summary>
+    public const string GatewayHost = "gateway";
+
     private const string ClientHost = "client";
-    private const string GatewayHost = "gateway";
 
     private readonly Dictionary<string, DgptProcess> _silos = [];
     private readonly Dictionary<string, SiloProxy> _proxies = [];
     private readonly IReadOnlyDictionary<string, string> _environment;
     private readonly HostNetwork? _network;
     private readonly TestAuthority? _authority;
+    private IReadOnlyDictionary<string, string[]> _surroundings = new Dictionary<string, string[]>();
+    private string[] _memory = ["--memory", "1GiB"];
     private int _replicas = 1;
     private DgptProcess? _gateway;
 
@@ -51,6 +55,14 @@ internal sealed class TestCluster : IAsyncDisposable
     /// <summary>The same with these variables in the environment of the processes.</summary>
     public static Task<TestCluster> StartAsync(IReadOnlyDictionary<string, string> environment, params string[] silos) => StartAsync(new TestCluster(environment), silos);
 
+    /// <summary>The same with words before the commands of some hosts, which change what their processes see.</summary>
+    public static Task<TestCluster> StartInsideAsync(IReadOnlyDictionary<string, string[]> surroundings, params string[] silos) =>
+        StartAsync(new TestCluster { _surroundings = surroundings }, silos);
+
+    /// <summary>The same with one silo, in a group whose limit it must find out by itself.</summary>
+    public static Task<TestCluster> StartWithinAsync(MemoryGroup group, string silo) =>
+        StartAsync(new TestCluster { _surroundings = new Dictionary<string, string[]> { [silo] = group.Words }, _memory = [] }, [silo]);
+
     /// <summary>The same with several replicas of the model.</summary>
     public static Task<TestCluster> StartReplicasAsync(int replicas, params string[] silos) => StartAsync(new TestCluster { _replicas = replicas }, silos);
 
@@ -76,7 +88,7 @@ internal sealed class TestCluster : IAsyncDisposable
     public async Task StartSiloAsync(string name)
     {
         IEnumerable<string> address = _proxies.TryGetValue(name, out SiloProxy? proxy) ? proxy.Arguments : _network is not null ? ["--address", "auto", "--unencrypted"] : [];
-        DgptProcess silo = Start(name, ["silo", "--name", name, .. Access, "--memory", "1GiB", "--threads", "1", "--layer-ms", "1:1", "--log-level", "warning", .. address]);
+        DgptProcess silo = Start(name, ["silo", "--name", name, .. Access, .. _memory, "--threads", "1", "--layer-ms", "1:1", "--log-level", "warning", .. address]);
         lock (_silos) _silos[name] = silo;
         await silo.LineAsync(line => line.StartsWith($"silo {name} ", StringComparison.Ordinal));
     }
@@ -209,7 +221,7 @@ internal sealed class TestCluster : IAsyncDisposable
     }
 
     private DgptProcess Start(string host, params IEnumerable<string> args) => _network is null
-        ? DgptProcess.Start(_environment, args)
+        ? DgptProcess.Start(_environment, _surroundings.GetValueOrDefault(host, []), args)
         : DgptProcess.Start(_network.Command(host, _environment, DgptProcess.Command(args)));
 
     private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
