@@ -74,6 +74,25 @@ public sealed class OperationTests
     }
 
     [Fact]
+    public async Task Rebalance_Auto_ASiloThatJoinsIsUsedWithoutACommand()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(new Dictionary<string, string> { ["DGPT_REBALANCE"] = "auto" }, "A", "B");
+        await using ClusterConnection connection = await ClusterConnection.OpenAsync(ClusterAddress.Parse(cluster.Address), cancellationToken: TestContext.Current.CancellationToken);
+        StreamLoad load = await StreamLoad.StartAsync(cluster.Http, StreamRequest.OfEveryKind(80)[..2]);
+
+        await cluster.StartSiloAsync("C");
+        await Waiting.UntilAsync(
+            () => connection.Administration.GetStatusAsync(TestContext.Current.CancellationToken),
+            status => status.Models[0].Replicas is [{ } replica] && replica.Stages.Any(stage => stage.Silo == "C"));
+        await load.AllAdvanceAsync();
+        await load.StopAsync();
+
+        Assert.True(load.Mismatches.Count == 0, string.Join('\n', [.. load.Mismatches, cluster.Logs]));
+        Assert.Equal(["A", "B", "C"], TestCluster.SilosOf(await cluster.ReplicaAsync()).Order());
+        Assert.Matches(@"shakespeare/0: rebalancing, \d+ layers move for [\d,]+ tokens/s predicted instead of [\d,]+; the next move is 00:05:00 from now", cluster.Logs);
+    }
+
+    [Fact]
     public async Task Models_LoadedListedUnloaded_LeaveNothingBehind()
     {
         await using TestCluster cluster = await TestCluster.StartAsync("A", "B");
@@ -170,6 +189,7 @@ public sealed class OperationTests
     [Theory]
     [InlineData("silo --name A", "Option '--cluster' is required.")]
     [InlineData("silo --name A --cluster http://x", "--cluster: expected redis://[user[:password]@]host[:port][/name] or rediss:// for TLS, found 'http://x'")]
+    [InlineData("silo --name A --cluster redis://127.0.0.1:1/x --rebalance often", "--rebalance: expected auto or manual, found 'often'")]
     [InlineData("silo --name A --cluster redis://127.0.0.1:1/x --memory lots", "--memory: expected a size such as 8GiB or 512MiB, found 'lots'")]
     [InlineData("status --cluster redis://127.0.0.1/x?y", "--cluster: expected nothing behind the cluster's name, found '?y'")]
     [InlineData("status --cluster redis://127.0.0.1:1/x", "redis://127.0.0.1:1/x: Redis cannot be used: nothing answers there")]

@@ -49,9 +49,15 @@ internal static class SiloCommand
         {
             HelpName = "TOKENS:MS,...", Description = "How long it takes for a layer of 12.6 M weights by the tokens in a step, to be planned by it beside others. Default: measured at the start.", CustomParser = Values.StepTimes,
         };
+        var rebalance = new Option<string>("--rebalance")
+        {
+            HelpName = "HOW",
+            Description = "auto: move layers to silos that join, without a command, where that gains enough; give it to every silo. Default: manual, by dgpt rebalance.",
+            CustomParser = result => Values.Text(result) is "auto" or "manual" ? Values.Text(result) : Values.Wrong<string>(result, "auto or manual"),
+        };
         var command = new Command("silo", "Hold layers and compute, as a member of a cluster.")
         {
-            name, address, listen, unencrypted, port, gatewayPort, healthPort, memory, device, threads, cores, weightType, times,
+            name, address, listen, unencrypted, port, gatewayPort, healthPort, memory, device, threads, cores, weightType, times, rebalance,
         };
         access.AddTo(command);
         command.Add(SharedOptions.Config());
@@ -73,6 +79,7 @@ internal static class SiloCommand
                 Cores = result.GetValue(cores) is { Length: > 0 } list ? list : null,
                 WeightType = result.GetValue(weightType),
                 SampleTimes = result.GetValue(times),
+                Rebalances = result.GetValue(rebalance) == "auto",
                 LogLevel = result.GetValue(logLevel),
             };
             return RunAsync(options, result.GetValue(address), result.GetValue(unencrypted), result.GetValue(healthPort));

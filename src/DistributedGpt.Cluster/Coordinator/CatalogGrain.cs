@@ -94,24 +94,14 @@ internal sealed class CatalogGrain(RecordStore records, IClusterMembershipServic
     {
         CatalogEntry[] entries = Array.FindAll(await ReadServedAsync(), entry => model is null || entry.Name == model);
         if (model is not null && entries.Length == 0) return null;
-        List<RebalanceReport> reports = [];
-
-        // One after the other, each where the other replicas of its model are not: together they are to be faster, not each by itself.
-        foreach (CatalogEntry entry in entries)
-        {
-            ICoordinatorControl[] coordinators = [.. Coordinators(entry)];
-            for (int i = 0; i < coordinators.Length; i++)
-            {
-                ReplicaReport?[] replicas = await Task.WhenAll(coordinators.Select(coordinator => coordinator.GetReport()));
-                IEnumerable<string> own = SilosOf(replicas[i]), others = replicas.Where((_, other) => other != i).SelectMany(SilosOf);
-                reports.Add(await coordinators[i].Rebalance([.. others.Except(own)]));
-            }
-        }
-
-        return [.. reports];
-
-        static IEnumerable<string> SilosOf(ReplicaReport? replica) => replica is null ? [] : replica.Stages.Select(stage => stage.Silo);
+        return await RebalanceAsync(entries, weigh: false);
     }
+
+    public async Task<RebalanceReport[]> Weigh() => await RebalanceAsync(await ReadServedAsync(), weigh: true);
+
+    public async Task<RebalanceReport> RebalanceReplica(string model, int replica) => await Find(model) is { } entry && replica < entry.Replicas
+        ? await RebalanceAsync(entry, replica, weigh: false)
+        : new RebalanceReport(model, replica, [], 0, 0, $"{model}: no model of that name is loaded");
 
     public async Task<ClusterStatus> GetStatus()
     {
@@ -121,6 +111,29 @@ internal sealed class CatalogGrain(RecordStore records, IClusterMembershipServic
             .Select(DescribeAsync));
         Task<ModelReport[]> models = Task.WhenAll((await ReadAsync()).OrderBy(entry => entry.Name, StringComparer.Ordinal).Select(DescribeAsync));
         return new ClusterStatus(await silos, await models);
+    }
+
+    /// <summary>One after the other, since each must know where the others are.</summary>
+    private async Task<RebalanceReport[]> RebalanceAsync(CatalogEntry[] entries, bool weigh)
+    {
+        List<RebalanceReport> reports = [];
+        foreach (CatalogEntry entry in entries)
+        {
+            for (int replica = 0; replica < entry.Replicas; replica++) reports.Add(await RebalanceAsync(entry, replica, weigh));
+        }
+
+        return [.. reports];
+    }
+
+    /// <summary>Where the other replicas of its model are not: together they are to be faster, not each by itself.</summary>
+    private async Task<RebalanceReport> RebalanceAsync(CatalogEntry entry, int replica, bool weigh)
+    {
+        ICoordinatorControl[] coordinators = [.. Coordinators(entry)];
+        ReplicaReport?[] replicas = await Task.WhenAll(coordinators.Select(coordinator => coordinator.GetReport()));
+        IEnumerable<string> own = SilosOf(replicas[replica]), others = replicas.Where((_, other) => other != replica).SelectMany(SilosOf);
+        return await coordinators[replica].Rebalance([.. others.Except(own)], weigh);
+
+        static IEnumerable<string> SilosOf(ReplicaReport? replica) => replica is null ? [] : replica.Stages.Select(stage => stage.Silo);
     }
 
     private async Task<string?> LoadAsync(CatalogEntry entry)

@@ -149,7 +149,7 @@ internal sealed partial class CoordinatorGrain(
         return error;
     }
 
-    public async Task<RebalanceReport> Rebalance(string[] others)
+    public async Task<RebalanceReport> Rebalance(string[] others, bool weigh)
     {
         var report = new RebalanceReport(Key.Model, Key.Index, [], 0, 0, null);
         if (_record is not { } record || silos.LostStages(record).Length > 0) return report with { Error = $"{Key} does not serve now" };
@@ -158,6 +158,7 @@ internal sealed partial class CoordinatorGrain(
             RebalancePlan plan = await Placement.RebalanceAsync(record, agents, others);
             report = report with { TokensPerSecondBefore = plan.TokensPerSecondBefore, TokensPerSecondAfter = plan.TokensPerSecondAfter };
             if (!plan.IsWorthwhile) return report;
+            if (weigh) return report with { Moves = plan.Moves };
             return await MigrateAsync(plan.Record, record) is { } error ? report with { Error = error } : report with { Moves = plan.Moves };
         }
         catch (InsufficientMemoryException e)

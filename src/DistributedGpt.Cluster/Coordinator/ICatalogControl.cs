@@ -13,4 +13,12 @@ internal interface ICatalogControl : ICatalogGrain
     /// </summary>
     /// <returns>The models.</returns>
     Task<ModelSpec[]> Wake();
+
+    /// <summary>What a rebalance would make of each replica that is served; nothing moves.</summary>
+    [ResponseTimeout("00:00:30")]
+    Task<RebalanceReport[]> Weigh();
+
+    /// <summary>Plans one replica anew over the silos that live, and moves its layers where that gains enough.</summary>
+    [ResponseTimeout("01:00:00")]
+    Task<RebalanceReport> RebalanceReplica(string model, int replica);
 }

@@ -23,8 +23,9 @@ internal interface ICoordinatorControl : ICoordinatorGrain
 
     /// <summary>Plans the replica anew over the silos that live and moves its layers, while it serves, if that gains enough.</summary>
     /// <param name="others">The names of silos that are left to others.</param>
+    /// <param name="weigh">Whether nothing is to move, only to be told what would.</param>
     [ResponseTimeout("01:00:00")]
-    Task<RebalanceReport> Rebalance(string[] others);
+    Task<RebalanceReport> Rebalance(string[] others, bool weigh);
 
     /// <summary>The replica at this moment; null where it is not loaded.</summary>
     [AlwaysInterleave]

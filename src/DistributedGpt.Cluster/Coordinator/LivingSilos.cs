@@ -11,6 +11,9 @@ internal sealed class LivingSilos(IClusterMembershipService membership, SiloAgen
     /// <summary>Their addresses.</summary>
     public SiloAddress[] Members => [.. Active.Select(member => member.SiloAddress)];
 
+    /// <summary>The one that joined first; null where membership lists none yet.</summary>
+    public SiloAddress? Oldest => Members.Order(Comparer<SiloAddress>.Create((a, b) => Suspicion.IsYounger(a, b) ? 1 : -1)).FirstOrDefault();
+
     /// <summary>The addresses of all but one.</summary>
     public SiloAddress[] Except(SiloAddress silo) => [.. Members.Where(member => !member.Equals(silo))];
 

@@ -63,6 +63,7 @@ public sealed class ClusterSilo : IAsyncDisposable
         builder.Services.AddSingleton<DeathDeclaration>();
         builder.Services.AddHostedService<PeerWatch>();
         builder.Services.AddHostedService<PeerPings>();
+        if (options.Rebalances) builder.Services.AddHostedService<AutoRebalance>();
         builder.Services.AddHostedService<DrainOnStop>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.DrainTimeout);
         IHost host = builder.Build();

@@ -48,6 +48,9 @@ public sealed record ClusterSiloOptions
     /// <summary>How long the device takes for a layer of common shape, so how strong it is beside others; null: measured at the start.</summary>
     public StepTimes? SampleTimes { get; init; }
 
+    /// <summary>Whether models are rebalanced without being told; the oldest silo's word counts for all.</summary>
+    public bool Rebalances { get; init; }
+
     /// <summary>How long its layers may take to move to others when it is asked to stop.</summary>
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(60);
 

@@ -59,7 +59,8 @@ internal sealed class Suspicion
         }
     }
 
-    private static bool IsYounger(SiloAddress silo, SiloAddress other) =>
+    /// <summary>Whether a silo joined after another.</summary>
+    public static bool IsYounger(SiloAddress silo, SiloAddress other) =>
         silo.Generation != other.Generation ? silo.Generation > other.Generation : silo.CompareTo(other) > 0;
 
     private bool IsSilent(SiloAddress peer) => _unanswered.GetValueOrDefault(peer) >= Limit;
