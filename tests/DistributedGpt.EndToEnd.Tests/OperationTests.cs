@@ -130,7 +130,7 @@ public sealed class OperationTests
         await Waiting.UntilAsync(AskAnewAsync, answer => answer == HttpStatusCode.NotFound);
         Assert.False(unload.IsCompleted);
         string[] ended = await streams.EndAsync();
-        Assert.True(undisturbed.SequenceEqual(ended), cluster.Logs);
+        Assert.Equal(undisturbed, ended);
         Assert.True(await unload);
 
         await DgptProcess.RunAsync("model", "load", TestCluster.ModelFolder, "--replicas", "2", "--cluster", cluster.Address);

@@ -113,7 +113,15 @@ internal sealed class Subscription : IAsyncDisposable
             {
                 await _opened.WaitAsync(_stopping.Token);
                 _served = Stopwatch.GetTimestamp();
-                while (HasRequests()) await PullOnceAsync();
+
+                // Once more after the last one has ended: the coordinator hears that its last tokens have come.
+                bool hadRequests;
+                do
+                {
+                    hadRequests = HasRequests();
+                    await PullOnceAsync();
+                }
+                while (hadRequests);
             }
         }
         catch (OperationCanceledException)

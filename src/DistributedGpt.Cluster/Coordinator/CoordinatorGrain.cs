@@ -119,7 +119,7 @@ internal sealed partial class CoordinatorGrain(
     {
         _unloading = true;
         _ending |= now;
-        while (!_ending && _scheduler?.Status is { } status && status.Running + status.Waiting > 0) await Task.Delay(HeldAnswers.Heartbeat, _stopping.Token);
+        while (!_ending && _protocol is { HasStreams: true }) await Task.Delay(HeldAnswers.Heartbeat, _stopping.Token);
 
         // A load or a migration that is under way would bring parts that nobody releases.
         await _moving.WaitAsync(_stopping.Token);

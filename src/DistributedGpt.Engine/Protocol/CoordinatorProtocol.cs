@@ -74,6 +74,9 @@ public sealed class CoordinatorProtocol
     /// <summary>The epoch that it raised last; 0 before the first.</summary>
     public long Epoch { get; private set; }
 
+    /// <summary>Whether a client has an open request here, or has not acknowledged all tokens of one that has ended.</summary>
+    public bool HasStreams => _subscriptions.Values.Any(subscription => subscription.Buffer.Requests.Count > 0);
+
     /// <summary>Takes the next command.</summary>
     /// <param name="command">The command.</param>
     /// <returns>False if there is none.</returns>

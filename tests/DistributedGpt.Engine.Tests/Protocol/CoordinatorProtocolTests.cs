@@ -359,6 +359,19 @@ public sealed class CoordinatorProtocolTests
     }
 
     [Fact]
+    public void HasStreams_UntilTheLastTokenIsAcknowledged()
+    {
+        Run();
+        for (int i = 0; i < _request.MaxTokens; i++) _coordinator.Completed(5, i, [Token(3 + i, 42)]);
+        Assert.False(_scheduler.Contains(_request.Id));
+        TokenBatch batch = _coordinator.Next(Client, default);
+        Assert.True(_coordinator.HasStreams);
+
+        _coordinator.Next(Client, new DeliveryAck(batch.Session, batch.Number));
+        Assert.False(_coordinator.HasStreams);
+    }
+
+    [Fact]
     public void Next_WhileNoStepsRun_SaysThatItRecovers()
     {
         Run();
