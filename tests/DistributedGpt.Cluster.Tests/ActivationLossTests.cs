@@ -93,7 +93,7 @@ public sealed class ActivationLossTests
         await using EmbeddedCluster cluster = await EmbeddedCluster.StartAsync(new EmbeddedClusterOptions { ModelPath = new Golden("llama").Folder }, null, Cancellation);
         IServiceProvider silo = cluster.Silos[0];
         SiloAddress address = silo.GetRequiredService<ILocalSiloDetails>().SiloAddress;
-        var stage = new StageSpec(new ReplicaKey("other", 0), 0, new PlanStage(0, 3, 1, false, true), address, null, 64);
+        var stage = new StageSpec(new ReplicaKey("other", 0), 0, new PlanStage(0, 3, 1, false, true), address, null, 64, 1);
 
         InvalidOperationException refused = await Assert.ThrowsAsync<InvalidOperationException>(() => silo.GetRequiredService<StageServices>()[address].Attach(stage, 1, Guid.Empty));
 

@@ -61,4 +61,22 @@ public enum Mutation
 
     /// <summary>A copy is finished while steps are in flight.</summary>
     NoDrain,
+
+    /// <summary>The incarnation of a layer that was loaded anew counts as known with its first Attach, although its cache is not rebuilt.</summary>
+    KnownEarly,
+
+    /// <summary>What a cancelled request had computed is not rebuilt.</summary>
+    RowsLate,
+
+    /// <summary>A stage that rebuilds its cache does not log what it sent.</summary>
+    NoLogRefill,
+
+    /// <summary>A border log passes for one that has every block.</summary>
+    WholeLog,
+
+    /// <summary>The blocks that nobody runs are kept where a stage has lost its cache.</summary>
+    KeepUnused,
+
+    /// <summary>Steps go on before the caches are rebuilt.</summary>
+    NoRebuildWait,
 }

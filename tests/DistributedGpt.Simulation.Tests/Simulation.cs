@@ -124,6 +124,12 @@ internal sealed class Simulation
         return _current;
     }
 
+    /// <summary>Clients cancel more than usually while caches are rebuilt.</summary>
+    public void RebuildBegins()
+    {
+        if (!Network.Calm && Case.CancelEvery < double.PositiveInfinity && Random.Next(4) == 0) Time.After(Random.NextDouble() * 10, Cancel);
+    }
+
     public void StoodDown(SimulatedCoordinator coordinator, double pause)
     {
         if (_current == coordinator) _noneBefore = Time.Now + pause;
@@ -178,6 +184,7 @@ internal sealed class Simulation
         SimulatedSilo victim = alive[Random.Next(alive.Length)];
         Counts.Killed++;
         if (_current is { IsMigrating: true }) Counts.KilledInMigration++;
+        if (_current is { State: CoordinatorState.Rebuilding }) Counts.KilledInRebuild++;
         victim.Kill();
         double detection = 1 + Random.NextDouble() * 150;
         if (Random.Next(alive.Length) == 0)
@@ -192,6 +199,9 @@ internal sealed class Simulation
             _silos.Add(new SimulatedSilo(this, _silos.Count));
             victim.Bury();
             foreach (SimulatedCoordinator coordinator in _coordinators) coordinator.Replan();
+
+            // Often the next one comes before the caches are rebuilt.
+            if (!Network.Calm && Random.Next(3) == 0) Time.After(Random.NextDouble() * 60, Kill);
         });
     }
 

@@ -181,7 +181,7 @@ internal sealed class SimulationCase
     public static Guid Name(int seed, int kind, int index) => new(seed, (short)kind, (short)index, 0, 0, 0, 0, 0, 0, 0, 0);
 
     /// <summary>Whether layers move in runs with that mutation: drivers that know other incarnations or hashes than the stage protocol know them by stage.</summary>
-    private static bool MovesLayers(Mutation mutation) => mutation is not (Mutation.KeepHash or Mutation.NoBarrier or Mutation.SameIncarnation);
+    private static bool MovesLayers(Mutation mutation) => mutation is not (Mutation.KeepHash or Mutation.NoBarrier or Mutation.SameIncarnation or Mutation.KnownEarly);
 
     private static int[] Ids(Random random, int count) => [.. Enumerable.Range(0, count).Select(_ => random.Next(FakeModel.Vocabulary))];
 }

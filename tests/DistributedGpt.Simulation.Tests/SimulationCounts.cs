@@ -4,7 +4,8 @@ namespace DistributedGpt.Simulation.Tests;
 internal sealed class SimulationCounts
 {
     public long Events, Broken, Doubled, LostReplies, Threw, Poisoned, GivenUp, Hung, Epochs, Steps, Held, Duplicates, Refused, Fenced, Coordinators, Adopted,
-        Reloads, Killed, Migrations, Migrated, MigrationsGivenUp, Damaged, KilledInMigration, Copies, SilosChecked, Submissions, Gaps, Stale, Cancelled, Stopped, Vanished, BlocksChecked, RowsSaved, Preemptions, Tokens;
+        Reloads, Killed, Migrations, Migrated, MigrationsGivenUp, Damaged, KilledInMigration, Copies, SilosChecked, Submissions, Gaps, Stale, Cancelled, Stopped, Vanished, BlocksChecked, RowsSaved, Preemptions, Tokens,
+        RebuildSteps, RebuiltFromLog, RebuiltFromIds, RebuiltApart, NeighboursRebuilt, RebuiltForTheirLog, KilledInRebuild, CancelledInRebuild;
 
     public void Add(SimulationCounts other)
     {

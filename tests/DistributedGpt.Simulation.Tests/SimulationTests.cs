@@ -58,6 +58,12 @@ public sealed class SimulationTests(ITestOutputHelper output)
     [InlineData(Mutation.UnfinishedCopy)]
     [InlineData(Mutation.NoChecksum)]
     [InlineData(Mutation.NoDrain)]
+    [InlineData(Mutation.KnownEarly)]
+    [InlineData(Mutation.RowsLate)]
+    [InlineData(Mutation.NoLogRefill)]
+    [InlineData(Mutation.WholeLog)]
+    [InlineData(Mutation.KeepUnused)]
+    [InlineData(Mutation.NoRebuildWait)]
     public void Clusters_WithARuleBroken_Fail(Mutation mutation)
     {
         const int most = 20_000;

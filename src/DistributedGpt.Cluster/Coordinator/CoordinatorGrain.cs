@@ -62,6 +62,8 @@ internal sealed partial class CoordinatorGrain(
     private int _migrations;
     private ReplicaMetrics? _metrics;
     private Recovery? _recovery;
+    private long _attachedEpoch;
+    private long _servedEpoch;
     private string? _noRoom;
 
     private ReplicaKey Key => _key ??= ReplicaKey.Parse(this.GetPrimaryKeyString());
@@ -230,7 +232,7 @@ internal sealed partial class CoordinatorGrain(
         int hidden = store.Folder(record.Model.Path).Config.HiddenSize;
         _record = record;
         _stages = [.. record.Plan.Stages.Select((stage, index) =>
-            new StageSpec(Key, index, stage, record.SiloOf(stage), record.Plan.Stages.ElementAtOrDefault(index + 1) is { } next ? record.SiloOf(next) : null, hidden))];
+            new StageSpec(Key, index, stage, record.SiloOf(stage), record.Plan.Stages.ElementAtOrDefault(index + 1) is { } next ? record.SiloOf(next) : null, hidden, record.KvBlocks))];
     }
 
     private StageReport Describe(PlanStage stage) =>
@@ -243,6 +245,7 @@ internal sealed partial class CoordinatorGrain(
 
     private void CarryOut()
     {
+        FollowState();
         while (_protocol is not null && _protocol.TryTake(out CoordinatorCommand? command))
         {
             switch (command)
@@ -263,6 +266,7 @@ internal sealed partial class CoordinatorGrain(
                     Run(AttachAsync(attach));
                     break;
                 case ExecuteStep execute:
+                    if (execute.Batch.Rebuild is { } range) _recovery?.Rebuilds(range, execute.Batch.RowCount);
                     Run(ExecuteAsync(execute.Batch));
                     break;
                 case Deliver deliver:
@@ -476,7 +480,6 @@ internal sealed partial class CoordinatorGrain(
             AttachReply reply = await stages[stage.Silo].Attach(stage, attach.Epoch, _record!.Migration);
             if (reply.Refusal is null && attach.Epoch == _protocol?.Epoch) Note(stage, reply.Incarnations);
             _protocol?.Attached(attach.Epoch, attach.Stage, reply);
-            if (_protocol?.State == CoordinatorState.Running && attach.Epoch == _protocol.Epoch) Attached();
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
@@ -493,11 +496,26 @@ internal sealed partial class CoordinatorGrain(
         foreach (PartKey part in PartKey.OfStage(Key, stage.Stage)) _incarnations[part] = incarnations[i++];
     }
 
-    /// <summary>All stages follow the epoch.</summary>
-    private void Attached()
+    /// <summary>Does what is due once in an epoch, when all stages follow it and when their caches are whole.</summary>
+    private void FollowState()
+    {
+        if (_protocol is not { State: CoordinatorState.Rebuilding or CoordinatorState.Running } protocol) return;
+        if (_attachedEpoch != protocol.Epoch)
+        {
+            _attachedEpoch = protocol.Epoch;
+            _recovery?.Attached();
+        }
+
+        if (protocol.State != CoordinatorState.Running || _servedEpoch == protocol.Epoch) return;
+        _servedEpoch = protocol.Epoch;
+        Serves();
+    }
+
+    /// <summary>All stages follow the epoch, with their caches.</summary>
+    private void Serves()
     {
         _loaded?.TrySetResult(null);
-        _recovery?.Attached(_record!.Epoch);
+        _recovery?.Rebuilt(_record!.Epoch);
         (_recovery, _noRoom) = (null, null);
         bool committed = _migration is { } migration && migration.Id == _record!.Migration;
         if (committed)
@@ -512,7 +530,7 @@ internal sealed partial class CoordinatorGrain(
 
     private async Task ExecuteAsync(StepBatch batch)
     {
-        await _steps!.SendAsync(batch, _stages[0], _protocol!);
+        await _steps!.SendAsync(batch, _stages[batch.Rebuild?.Entry ?? 0], _protocol!);
         CarryOut();
     }
 

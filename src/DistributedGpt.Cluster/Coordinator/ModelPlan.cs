@@ -28,7 +28,7 @@ internal sealed class ModelPlan
             KvBlocks = plan.KvBlocks,
         })];
         _shares = [.. plan.Replicas.SelectMany((stages, index) => stages.Stages.Select(stage =>
-            (new ReplicaKey(model.Name, index), silos[stage.Silo], plan.WeightBytes(stage) + plan.KvBytes(stage))))];
+            (new ReplicaKey(model.Name, index), silos[stage.Silo], plan.WeightBytes(stage) + plan.KvBytes(stage) + plan.BorderLogBytes(stage))))];
     }
 
     /// <summary>The records with which the replicas begin.</summary>

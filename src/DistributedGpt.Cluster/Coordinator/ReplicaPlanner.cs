@@ -92,7 +92,8 @@ internal static class ReplicaPlanner
             double TimeOn(int silo) => (layers[silo] + stage.LayerCount) * (living[silo].Capacity.SampleTimes ?? Unmeasured).Milliseconds(ClusterPlanner.FullLoad);
 
             long BytesOn(SiloOffer silo) => WeightBytes(stage, folder, silo.Capacity.WeightType) +
-                stage.LayerCount * new KvCacheOptions(record.KvBlocks, record.Model.KvType).BytesFor(folder.Config);
+                stage.LayerCount * new KvCacheOptions(record.KvBlocks, record.Model.KvType).BytesFor(folder.Config) +
+                (stage.Head ? 0 : BorderLog.BytesFor(record.KvBlocks, folder.Config.HiddenSize));
         }
 
         return record with

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace DistributedGpt.Cluster;
 
-/// <summary>Carries a replica's steps into its first stage, and knows how long steps take there.</summary>
+/// <summary>Carries a replica's steps into the stage where they begin, and knows how long steps take through all stages.</summary>
 /// <param name="replica">The replica.</param>
 /// <param name="stages">Run the steps.</param>
 /// <param name="logger">Is told of steps that failed.</param>
@@ -16,22 +16,20 @@ internal sealed partial class StepSender(ReplicaKey replica, StageServices stage
     /// <summary>How long a step may take before it counts as hung.</summary>
     public TimeSpan TimeoutOf(StepBatch step) => _clock.TimeoutOf(step);
 
-    /// <summary>Takes a step through all stages and tells the protocol how that ended.</summary>
+    /// <summary>Takes a step through its stages and tells the protocol how that ended.</summary>
     /// <param name="batch">The step.</param>
-    /// <param name="first">The first stage.</param>
-    /// <param name="protocol">Is told.</param>
-    public async Task SendAsync(StepBatch batch, StageSpec first, CoordinatorProtocol protocol)
+    /// <param name="entry">The stage where it begins.</param>
+    /// <param name="protocol">What is told.</param>
+    public async Task SendAsync(StepBatch batch, StageSpec entry, CoordinatorProtocol protocol)
     {
         using Activity? activity = StepActivity.Start(replica, batch);
         try
         {
             long started = Stopwatch.GetTimestamp();
-            StageRefusal? refusal = await stages[first.Silo].Execute(replica, new StepMessage(batch, 0, null, StepActivity.TraceParent(activity)));
+            StageRefusal? refusal = await stages[entry.Silo].Execute(replica, new StepMessage(batch, entry.Index, null, StepActivity.TraceParent(activity)));
             if (refusal is null)
             {
-                TimeSpan elapsed = Stopwatch.GetElapsedTime(started);
-                _clock.Observe(batch, elapsed);
-                _metrics.Passed(batch, elapsed);
+                if (batch.Rebuild is null) Observe(batch, Stopwatch.GetElapsedTime(started));
                 protocol.StepReturned(batch.Epoch, batch.Number);
             }
             else
@@ -47,6 +45,12 @@ internal sealed partial class StepSender(ReplicaKey replica, StageServices stage
             LogStepFailed(e, replica, batch.Epoch, batch.Number);
             protocol.StepFailed(batch.Epoch, batch.Number, null);
         }
+    }
+
+    private void Observe(StepBatch batch, TimeSpan elapsed)
+    {
+        _clock.Observe(batch, elapsed);
+        _metrics.Passed(batch, elapsed);
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Replica}: step {Number} of epoch {Epoch} failed")]

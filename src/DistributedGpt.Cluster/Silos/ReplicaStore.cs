@@ -5,27 +5,28 @@ using DistributedGpt.Transformer;
 namespace DistributedGpt.Cluster;
 
 /// <summary>
-/// The parts of one replica in a silo and the stages that run them, and the copies of others that migrations bring here. What is
+/// The parts of one replica in a silo, the stages that run them with their border logs, and the copies of others that migrations bring here. What is
 /// there changes on any thread; everything else happens in the compute lane, so the order of its calls is the order of the lane,
 /// which is what <see cref="StageProtocol{TStep}"/> needs.
 /// </summary>
-internal sealed class ReplicaStore(ComputeDevice device)
+internal sealed class ReplicaStore(ComputeDevice device, SiloMemory memory)
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<PartKey, LoadedPart> _parts = [];
     private readonly Dictionary<int, StageRun> _stages = [];
+    private readonly Dictionary<int, BorderLog> _logs = [];
     private readonly Dictionary<Guid, ReplicaCopy> _copies = [];
     private readonly List<(long Incarnation, BlockFill[] Blocks)> _adopted = [];
     private readonly PlanOrder _order = new();
     private readonly StageProtocol<StageStep> _protocol = new();
     private long _headEpoch;
 
-    /// <summary>Bytes of the parts.</summary>
+    /// <summary>Bytes of the parts and border logs.</summary>
     public long Bytes
     {
         get
         {
-            lock (_gate) return _parts.Values.Sum(part => part.Bytes);
+            lock (_gate) return _parts.Values.Sum(part => part.Bytes) + _logs.Values.Sum(log => log.Bytes);
         }
     }
 
@@ -143,15 +144,22 @@ internal sealed class ReplicaStore(ComputeDevice device)
     /// <param name="silo">This silo.</param>
     /// <param name="record">The replica's record.</param>
     /// <param name="migration">The number of that migration, or of the next one.</param>
-    /// <returns>The bytes that the dropped parts occupied, once the lane has ended what it runs.</returns>
+    /// <returns>The bytes that what was dropped occupied, once the lane has ended what it runs.</returns>
     public async Task<long> KeepAsync(SiloAddress silo, ReplicaRecord record, int migration)
     {
         List<LoadedPart> dropped;
+        List<BorderLog> logs = [];
         lock (_gate)
         {
             if (!_order.MayChange(record.Epoch, migration)) return 0;
             dropped = [.. _parts.Values.Where(part => !record.SiloOf(part.Key).Equals(silo))];
             foreach (LoadedPart part in dropped) _parts.Remove(part.Key);
+            int[] borders = [.. record.Plan.Stages.Where(stage => record.SiloOf(stage).Equals(silo)).Select(stage => stage.EndLayer)];
+            foreach (int border in _logs.Keys.Except(borders).ToArray())
+            {
+                if (_logs.Remove(border, out BorderLog? log)) logs.Add(log);
+            }
+
             foreach ((Guid id, ReplicaCopy copy) in _copies.Where(copy => copy.Value.IsBefore(record.Epoch, migration)).ToArray())
             {
                 _copies.Remove(id);
@@ -159,7 +167,7 @@ internal sealed class ReplicaStore(ComputeDevice device)
             }
         }
 
-        return dropped.Count == 0 ? 0 : await DropAsync(dropped);
+        return dropped.Count + logs.Count == 0 ? 0 : await DropAsync(dropped, logs);
     }
 
     /// <summary>The barrier: once the answer is there, no step of an older epoch runs or will run here.</summary>
@@ -178,7 +186,7 @@ internal sealed class ReplicaStore(ComputeDevice device)
         return step.Output;
     }
 
-    /// <summary>Drops all parts. Runs in the lane, or after it has stopped.</summary>
+    /// <summary>Drops all parts and border logs. Runs in the lane, or after it has stopped.</summary>
     /// <returns>The bytes that they occupied.</returns>
     public long Release()
     {
@@ -186,24 +194,27 @@ internal sealed class ReplicaStore(ComputeDevice device)
         {
             LoadedPart[] all = [.. _parts.Values, .. _copies.Values.SelectMany(copy => copy.Own)];
             foreach (LoadedPart part in all) part.Runtime.Dispose();
+            long bytes = all.Sum(part => part.Bytes) + _logs.Values.Sum(log => log.Bytes);
             _parts.Clear();
             _copies.Clear();
             _stages.Clear();
-            return all.Sum(part => part.Bytes);
+            _logs.Clear();
+            return bytes;
         }
     }
 
     private bool IsCopy(ReplicaCopy copy) => _copies.TryGetValue(copy.Order.Migration, out ReplicaCopy? present) && present == copy;
 
-    private Task<long> DropAsync(IReadOnlyCollection<LoadedPart> parts) => device.Lane.RunAsync(() =>
+    private Task<long> DropAsync(IReadOnlyCollection<LoadedPart> parts, IReadOnlyCollection<BorderLog> logs) => device.Lane.RunAsync(() =>
     {
+        foreach (BorderLog log in logs) log.Clear();
         foreach (LoadedPart part in parts)
         {
             part.Runtime.Dispose();
             _protocol.Forget(part.Incarnation);
         }
 
-        return parts.Sum(part => part.Bytes);
+        return parts.Sum(part => part.Bytes) + logs.Sum(log => log.Bytes);
     });
 
     private byte[]? Read(long epoch, CacheBlock[] wanted, BlockHash?[] hashes)
@@ -240,12 +251,12 @@ internal sealed class ReplicaStore(ComputeDevice device)
 
             foreach ((long incarnation, BlockFill[] blocks) in _adopted) _protocol.Adopt(incarnation, blocks);
             _adopted.Clear();
-            run = new StageRun(spec, _parts);
+            run = new StageRun(spec, _parts, FindLog(spec, epoch));
             if (epoch >= _protocol.Epoch) _stages[spec.Index] = run;
         }
 
         List<StageStep> dropped = [];
-        AttachReply reply = _protocol.Attach(epoch, spec.Index, run.Incarnations, dropped);
+        AttachReply reply = _protocol.Attach(epoch, spec.Index, run.Incarnations, run.Log?.Incarnation, dropped);
         if (reply.Refusal is null && run.Head is { } head && epoch > _headEpoch)
         {
             // An Attach that is repeated within its epoch must not empty the sampler's states in mid-run.
@@ -255,6 +266,20 @@ internal sealed class ReplicaStore(ComputeDevice device)
 
         FailDropped(dropped);
         return reply;
+    }
+
+    /// <summary>
+    /// The log behind a stage, made when it is first attached; null behind the last one, and where memory is short: then a recovery goes
+    /// back one border more.
+    /// </summary>
+    private BorderLog? FindLog(StageSpec spec, long epoch)
+    {
+        if (spec.Stage.Head || !_order.MayLoad(epoch)) return null;
+        if (_logs.TryGetValue(spec.Stage.EndLayer, out BorderLog? log)) return log;
+        log = new BorderLog(spec.KvBlocks, spec.HiddenSize);
+        if (!memory.TryReserve(log.Bytes)) return null;
+        _logs.Add(spec.Stage.EndLayer, log);
+        return log;
     }
 
     private void Begin(StageStep step)
@@ -269,6 +294,9 @@ internal sealed class ReplicaStore(ComputeDevice device)
             {
                 case StageVerdict.Run:
                     Run(step, run!);
+                    break;
+                case StageVerdict.Resend:
+                    step.Complete(run!.Resend(message.Batch));
                     break;
                 case StageVerdict.Hold:
                     break;

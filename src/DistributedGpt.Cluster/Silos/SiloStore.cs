@@ -14,21 +14,21 @@ internal sealed class SiloStore(ComputeDevice device, SiloStoreOptions options) 
     private readonly OpenFolders _folders = new();
     private readonly ConcurrentDictionary<PartKey, Lazy<Task<LoadedPart>>> _loading = new();
     private readonly SemaphoreSlim _reading = new(1);
-    private long _reserved;
+    private readonly SiloMemory _memory = new(options.MemoryLimit);
 
-    /// <summary>Bytes that parts may occupy.</summary>
-    public long MemoryLimit => options.MemoryLimit;
+    /// <summary>Bytes that parts and border logs may occupy.</summary>
+    public long MemoryLimit => _memory.Limit;
 
-    /// <summary>Bytes that parts occupy, or will when they are loaded.</summary>
-    public long ReservedBytes => Interlocked.Read(ref _reserved);
+    /// <summary>Bytes that parts and border logs occupy, or will when they are loaded and written.</summary>
+    public long ReservedBytes => _memory.Reserved;
 
     /// <summary>The parts and stages of one replica.</summary>
-    public ReplicaStore Replica(ReplicaKey key) => _replicas.GetOrAdd(key, _ => new ReplicaStore(device));
+    public ReplicaStore Replica(ReplicaKey key) => _replicas.GetOrAdd(key, _ => new ReplicaStore(device, _memory));
 
     /// <summary>Whether the part is here.</summary>
     public bool Holds(PartKey key) => _replicas.TryGetValue(key.Replica, out ReplicaStore? replica) && replica.Find(key) is not null;
 
-    /// <summary>Bytes of a replica's parts that are loaded here.</summary>
+    /// <summary>Bytes of a replica's parts that are loaded here, and of its border logs.</summary>
     public long LoadedBytes(ReplicaKey key) => _replicas.TryGetValue(key, out ReplicaStore? replica) ? replica.Bytes : 0;
 
     /// <summary>Loads a part, or adopts it with its cache and its incarnation where it is here.</summary>
@@ -64,7 +64,7 @@ internal sealed class SiloStore(ComputeDevice device, SiloStoreOptions options) 
         LoadedPart part = await Task.Run(() => LoadOneAsync(move.Part, copy.Order.Record));
         if (replica.TryAdd(copy, new PartCopy(move, part))) return;
         part.Runtime.Dispose();
-        Interlocked.Add(ref _reserved, -part.Bytes);
+        _memory.Release(part.Bytes);
         throw new MigrationException("the copy was discarded");
     }
 
@@ -75,15 +75,14 @@ internal sealed class SiloStore(ComputeDevice device, SiloStoreOptions options) 
     /// <param name="migration">The number of that migration, or of the next one.</param>
     public async Task KeepAsync(ReplicaKey key, SiloAddress silo, ReplicaRecord record, int migration)
     {
-        if (_replicas.TryGetValue(key, out ReplicaStore? replica)) Interlocked.Add(ref _reserved, -await replica.KeepAsync(silo, record, migration));
+        if (_replicas.TryGetValue(key, out ReplicaStore? replica)) _memory.Release(await replica.KeepAsync(silo, record, migration));
     }
 
     /// <summary>Drops everything of a replica, once the lane has ended what it runs.</summary>
     public async Task ReleaseAsync(ReplicaKey key)
     {
         if (!_replicas.TryRemove(key, out ReplicaStore? replica)) return;
-        long bytes = await device.Lane.RunAsync(replica.Release);
-        Interlocked.Add(ref _reserved, -bytes);
+        _memory.Release(await device.Lane.RunAsync(replica.Release));
     }
 
     /// <summary>The model folder at <paramref name="path"/> as it was when it was opened, shared by its parts.</summary>
@@ -120,12 +119,10 @@ internal sealed class SiloStore(ComputeDevice device, SiloStoreOptions options) 
         ModelFolder folder = Folder(record.Model.Path);
         var cache = new KvCacheOptions(record.KvBlocks, record.Model.KvType);
         long bytes = PartBytes.Of(key, folder, cache, options.WeightType);
-        long reserved = Interlocked.Add(ref _reserved, bytes);
-        if (reserved > options.MemoryLimit)
+        if (!_memory.TryReserve(bytes))
         {
-            Interlocked.Add(ref _reserved, -bytes);
             throw new InsufficientMemoryException(
-                $"{key.Kind} {key.Layer} of {key.Replica} needs {bytes:N0} bytes; of {options.MemoryLimit:N0} bytes {reserved - bytes:N0} are taken");
+                $"{key.Kind} {key.Layer} of {key.Replica} needs {bytes:N0} bytes; of {_memory.Limit:N0} bytes {_memory.Reserved:N0} are taken");
         }
 
         try
@@ -140,7 +137,7 @@ internal sealed class SiloStore(ComputeDevice device, SiloStoreOptions options) 
         }
         catch
         {
-            Interlocked.Add(ref _reserved, -bytes);
+            _memory.Release(bytes);
             throw;
         }
     }

@@ -17,7 +17,8 @@ internal interface IStageService : IGrainService
     Task<AttachReply> Attach(StageSpec stage, long epoch, Guid migration);
 
     /// <summary>
-    /// Takes a step through a stage, and all that follow. Returns when every stage has run it and the coordinator has the tokens.
+    /// Takes a step through a stage, and all that follow. Returns when every stage has run it and the coordinator has the tokens; a
+    /// step that rebuilds caches goes through its <see cref="StepBatch.Rebuild"/> only.
     /// </summary>
     /// <returns>Null, or the refusal of a stage, behind which nothing ran.</returns>
     [ResponseTimeout("01:00:00")]

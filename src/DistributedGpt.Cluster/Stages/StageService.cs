@@ -33,7 +33,7 @@ internal sealed class StageService(GrainId id, Silo silo, ILoggerFactory loggers
             return null;
         }
 
-        Frame frame = output.Hidden!;
+        if (output.Hidden is not { } frame) return null;
         StageRefusal? refusal = await stages[output.Next!].Execute(replica, new StepMessage(step.Batch, step.Stage + 1, frame, step.TraceParent));
         frame.Release();
         return refusal;

@@ -14,4 +14,9 @@ public sealed record AttachReply
 
     /// <summary>The full blocks that all layers of the stage hold, with their hashes, by ascending block.</summary>
     [Id(2)] public BlockFill[] Blocks { get; init; } = [];
+
+    /// <summary>
+    /// The blocks of whose written positions the border log behind the stage has every row, ascending; none behind the last stage.
+    /// </summary>
+    [Id(3)] public int[] Logged { get; init; } = [];
 }

@@ -39,8 +39,9 @@ public abstract record CoordinatorCommand
     public sealed record AttachStage(long Epoch, int Stage) : CoordinatorCommand;
 
     /// <summary>
-    /// Send a step into the first stage. Its tokens come by <see cref="CoordinatorProtocol.Completed"/>; when the call returns,
-    /// <see cref="CoordinatorProtocol.StepReturned"/>; when it throws, <see cref="CoordinatorProtocol.StepFailed"/>.
+    /// Send a step into the first stage, or one that rebuilds caches into its <see cref="StageRange.Entry"/>. Its tokens, if any, come by
+    /// <see cref="CoordinatorProtocol.Completed"/>; when the call returns, <see cref="CoordinatorProtocol.StepReturned"/>; when it throws,
+    /// <see cref="CoordinatorProtocol.StepFailed"/>.
     /// </summary>
     /// <param name="Batch">The step.</param>
     public sealed record ExecuteStep(StepBatch Batch) : CoordinatorCommand;

@@ -12,7 +12,8 @@ namespace DistributedGpt.Engine;
 /// </para>
 /// <para>
 /// Phases: <see cref="CoordinatorState"/>. Raising: a higher epoch is written to the replica's record. Attaching: every stage is
-/// told, and answers when nothing older runs there. Running: as many steps in flight as the plan has stages. Whatever goes wrong
+/// told, and answers when nothing older runs there. Rebuilding: stages that have lost their caches compute the live sequences again
+/// (<see cref="RebuildPlan"/>). Running: as many steps in flight as the plan has stages. Whatever goes wrong
 /// with a step or an Attach leads back to Raising: there is one way of recovery. Requests are accepted in every phase. A step that
 /// threw in a stage counts against its sequences (<see cref="Scheduler.Fail"/>); what is lost on the way counts against nobody.
 /// While layers have no place on the silos that live, requests wait for a bounded time, and then end with that reason.
@@ -21,7 +22,9 @@ namespace DistributedGpt.Engine;
 /// is given up and serving goes on as before.
 /// </para>
 /// <para>
-/// Invariants: a step is scheduled only when all stages have attached under the current epoch and nothing has failed since.
+/// Invariants: a step is scheduled only when all stages have attached under the current epoch, every cache is rebuilt, and nothing has
+/// failed since. What is rebuilt is decided when all have attached: a request that is cancelled meanwhile may leave blocks that others
+/// will share. An incarnation is known only when its cache is rebuilt, so that a recovery which interrupts another finishes its work.
 /// Results of another epoch are ignored; those of the current one are applied in the order of the steps, once. A step counts when
 /// its tokens have come; a chain that returns without them has lost them. A layer with another incarnation has lost its cache, except
 /// a finished copy whose incarnation was told before nothing but the record could change. Whoever sees a higher epoch than its own
@@ -44,10 +47,12 @@ public sealed class CoordinatorProtocol
     private readonly Queue<Step> _inFlight = new();
     private readonly Dictionary<Guid, Subscription> _subscriptions = [];
     private AttachReply?[] _attached = [];
-    private long[][]? _incarnations;
-    private IReadOnlyDictionary<long, long> _copies = new Dictionary<long, long>();
+    private readonly Queue<StepBatch> _rebuild = new();
+    private HashSet<long>? _known;
+    private bool _rebuildThrew;
     private Guid _migration;
     private int _nextStep;
+    private int _firstOfRun;
     private bool _anyCompleted;
     private bool _epochCompleted;
     private int _timeouts;
@@ -231,13 +236,23 @@ public sealed class CoordinatorProtocol
 
     /// <summary>
     /// A step's call has returned from all stages. The last stage returns only when its call of <see cref="Completed"/> has
-    /// returned, so if the tokens are not here they are lost.
+    /// returned, so if the tokens are not here they are lost. A step that rebuilds caches has none.
     /// </summary>
     /// <param name="epoch">The step's epoch.</param>
     /// <param name="number">Its number.</param>
     public void StepReturned(long epoch, int number)
     {
-        if (Find(epoch, number) is { Tokens: null }) Recover();
+        if (Find(epoch, number) is not { Tokens: null } step) return;
+        if (step.Batch.Rebuild is null)
+        {
+            Recover();
+            return;
+        }
+
+        step.Tokens = [];
+        while (_inFlight.TryPeek(out Step? oldest) && oldest.Tokens is not null) _inFlight.Dequeue();
+        (_epochCompleted, _timeouts) = (true, 0);
+        GoOnRebuilding();
     }
 
     /// <summary>
@@ -256,7 +271,9 @@ public sealed class CoordinatorProtocol
             return;
         }
 
-        foreach (TokenEvent end in _scheduler.Fail(number)) Hand(end);
+        // What was computed before says nothing against its sequences. They are computed once more as if they were new, and there they are suspects.
+        if (State == CoordinatorState.Rebuilding) _rebuildThrew = true;
+        else foreach (TokenEvent end in _scheduler.Fail(number)) Hand(end);
         Announce();
 
         // Without a pause: the bound on a request's attempts keeps a failure that stays from spinning.
@@ -266,7 +283,7 @@ public sealed class CoordinatorProtocol
     /// <summary>A silo of the plan is gone, so that calls to it end late or never, or is to go: its layers must be placed anew.</summary>
     public void Replan()
     {
-        if (State.Serves() || State == CoordinatorState.Attaching) RaiseNow();
+        if (HasSteps || State == CoordinatorState.Attaching) RaiseNow();
     }
 
     /// <summary>
@@ -296,7 +313,11 @@ public sealed class CoordinatorProtocol
         if (State != CoordinatorState.Draining || migration != _migration) return;
 
         // Until stages attach nothing runs, so whichever of the two is in the record's plan then, it is whole.
-        _copies = copies;
+        foreach ((long before, long copy) in copies)
+        {
+            if (_known!.Contains(before)) _known.Add(copy);
+        }
+
         _migration = default;
         LeaveRunning();
         _commands.Enqueue(new RaiseEpoch(migration));
@@ -353,17 +374,53 @@ public sealed class CoordinatorProtocol
 
     private void Resume()
     {
-        long[][] incarnations = Array.ConvertAll(_attached, reply => reply!.Incarnations);
-        if (_incarnations is null) _scheduler.AdoptCache(BlocksOfAllStages());
-        else if (!AreKnown(incarnations)) _scheduler.ForgetCache();
-        _incarnations = incarnations;
-        _copies = new Dictionary<long, long>();
-        _nextStep = 0;
+        (_nextStep, _firstOfRun) = (0, 0);
         _epochCompleted = false;
         (_placeTimer, _noPlace) = (null, null);
-        State = CoordinatorState.Running;
+        State = CoordinatorState.Rebuilding;
+        if (_known is null)
+        {
+            _scheduler.AdoptCache(BlocksOfAllStages());
+            _known = [.. Incarnations];
+        }
+
+        // What a part was copied from, or into, counts no more: steps run without it now.
+        _known.IntersectWith(Incarnations);
+        IReadOnlyList<StageRange> lost = RebuildPlan.Of(_attached!, _known, _scheduler.LiveBlocks);
+        if (_rebuildThrew) _scheduler.ForgetCache();
+        _rebuildThrew = false;
+        foreach (StageRange range in lost)
+        {
+            foreach (StepBatch batch in _scheduler.Rebuild(Epoch, _nextStep, range))
+            {
+                _rebuild.Enqueue(batch);
+                _nextStep++;
+            }
+        }
+
+        GoOnRebuilding();
+    }
+
+    /// <summary>Sends steps that rebuild caches, one more at a time than there are stages, so that the next is on its way while each computes.</summary>
+    private void GoOnRebuilding()
+    {
+        while (_inFlight.Count <= _attached.Length && _rebuild.TryDequeue(out StepBatch? batch))
+        {
+            _inFlight.Enqueue(new Step(batch));
+            _commands.Enqueue(new ExecuteStep(batch));
+        }
+
+        if (_inFlight.Count == 0)
+        {
+            _known!.UnionWith(Incarnations);
+            _firstOfRun = _nextStep;
+            State = CoordinatorState.Running;
+        }
+
         Schedule();
     }
+
+    private IEnumerable<long> Incarnations => _attached.SelectMany(reply => reply!.Incarnations);
 
     /// <summary>The full blocks that every stage holds, under the same hash.</summary>
     private IEnumerable<(int Block, BlockHash Hash)> BlocksOfAllStages()
@@ -373,17 +430,14 @@ public sealed class CoordinatorProtocol
         return common.Select(fill => (fill.Block, fill.Hash)).OrderBy(block => block.Block);
     }
 
-    /// <summary>Whether every part is the one that was there before, however the layers are cut into stages, or its finished copy.</summary>
-    private bool AreKnown(long[][] now) => _incarnations!.SelectMany(each => each).SequenceEqual(
-        now.SelectMany(each => each), EqualityComparer<long>.Create((before, after) => before == after || (_copies.TryGetValue(before, out long copy) && copy == after)));
-
     private void Schedule()
     {
         while (State == CoordinatorState.Running && _scheduler.Schedule(Epoch, _nextStep) is { } batch)
         {
             _nextStep++;
-            _inFlight.Enqueue(new Step(batch));
-            _commands.Enqueue(new ExecuteStep(batch));
+            StepBatch step = batch with { FirstOfRun = _firstOfRun };
+            _inFlight.Enqueue(new Step(step));
+            _commands.Enqueue(new ExecuteStep(step));
         }
 
         WatchSteps();
@@ -419,9 +473,11 @@ public sealed class CoordinatorProtocol
         }
     }
 
+    private bool HasSteps => State.Serves() || State == CoordinatorState.Rebuilding;
+
     private Step? Find(long epoch, int number)
     {
-        if (!State.Serves() || epoch != Epoch) return null;
+        if (!HasSteps || epoch != Epoch) return null;
         foreach (Step step in _inFlight)
         {
             if (step.Batch.Number == number) return step;
@@ -475,6 +531,7 @@ public sealed class CoordinatorProtocol
         EndMigration();
         _stepTimer = null;
         _inFlight.Clear();
+        _rebuild.Clear();
         _scheduler.Reset();
     }
 

@@ -12,6 +12,9 @@ public enum CoordinatorState
     /// <summary>It has a new epoch and waits for all stages to follow.</summary>
     Attaching,
 
+    /// <summary>Stages that lost their caches compute the live sequences again, from what the stages before them have logged.</summary>
+    Rebuilding,
+
     /// <summary>Steps are on their way.</summary>
     Running,
 

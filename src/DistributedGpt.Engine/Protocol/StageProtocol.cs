@@ -5,8 +5,8 @@ namespace DistributedGpt.Engine;
 /// only (it is not thread-safe, and the order of its calls is the order of the lane).
 /// <para>
 /// Roles: the replica's coordinator owns the epoch; a stage follows the highest epoch that ever attached it and runs that epoch's
-/// steps in the order of their numbers, from 0. All stages of the replica on this silo share one epoch, so attaching one fences
-/// the others as well.
+/// steps in the order of their numbers, run by run (<see cref="StepBatch.FirstOfRun"/>). All stages of the replica on this silo share
+/// one epoch, so attaching one fences the others as well.
 /// </para>
 /// <para>
 /// Phases of a stage: unattached (refuses everything), attached (runs, holds back or drops steps), failed (a step threw half-way:
@@ -23,6 +23,11 @@ namespace DistributedGpt.Engine;
 /// copied from another silo comes by <see cref="Adopt"/>; <see cref="BlocksOf"/> is where such a copy is read.
 /// </para>
 /// <para>
+/// The border log behind a stage has its rows for as long as the cache has theirs, but may have begun later: a block is logged once a
+/// step has written it from its first position on. A log that was not behind this stage in the last epoch in which steps ran here has
+/// missed them, and begins anew.
+/// </para>
+/// <para>
 /// Crash case: the state lives and dies with the layers' memory. After a crash the layers have new incarnations and no hashes,
 /// and the stage is unattached; a layer that is loaded anew beside surviving ones makes the stage forget its hashes at the next
 /// Attach and refuse steps until then.
@@ -34,6 +39,7 @@ public sealed class StageProtocol<TStep>
 {
     private readonly Dictionary<int, Stage> _stages = [];
     private readonly Dictionary<long, Dictionary<int, BlockHash>> _hashes = [];
+    private bool _hasRun;
 
     /// <summary>The highest epoch that attached a stage of this replica here; 0 before the first.</summary>
     public long Epoch { get; private set; }
@@ -45,15 +51,17 @@ public sealed class StageProtocol<TStep>
     /// <param name="epoch">The coordinator's epoch, at least 1.</param>
     /// <param name="stage">The stage's index in the plan.</param>
     /// <param name="incarnations">The incarnations that the stage's layers have in the store now, in order.</param>
+    /// <param name="log">The incarnation of the border log behind the stage; null where it has none.</param>
     /// <param name="dropped">Receives the steps that were held and never run: the driver fails their callers.</param>
     /// <returns>The answer for the coordinator.</returns>
-    public AttachReply Attach(long epoch, int stage, ReadOnlySpan<long> incarnations, ICollection<TStep> dropped)
+    public AttachReply Attach(long epoch, int stage, ReadOnlySpan<long> incarnations, long? log, ICollection<TStep> dropped)
     {
         if (epoch < Epoch) return new AttachReply { Refusal = new StageRefusal(RefusalReason.Epoch, Epoch) };
         if (epoch > Epoch)
         {
             Epoch = epoch;
-            foreach (Stage other in _stages.Values) other.Detach(dropped);
+            foreach (Stage other in _stages.Values) other.Detach(dropped, haveStepsRun: _hasRun);
+            _hasRun = false;
         }
 
         if (!_stages.TryGetValue(stage, out Stage? state)) _stages.Add(stage, state = new Stage());
@@ -66,11 +74,13 @@ public sealed class StageProtocol<TStep>
 
         state.Incarnations = incarnations.ToArray();
         state.Hashes = Share(incarnations);
+        state.Follow(log);
         state.IsAttached = true;
         return new AttachReply
         {
             Incarnations = state.Incarnations,
             Blocks = [.. state.Hashes.Select(block => new BlockFill(block.Key, block.Value)).OrderBy(fill => fill.Block)],
+            Logged = [.. state.Logged.Order()],
         };
     }
 
@@ -107,7 +117,9 @@ public sealed class StageProtocol<TStep>
             return Refuse(RefusalReason.Epoch);
         if (!incarnations.SequenceEqual(state.Incarnations)) return Refuse(RefusalReason.Incarnation);
         if (state.HasFailed) return Refuse(RefusalReason.Failed);
-        if (batch.Number < state.Next) return new StageDecision(StageVerdict.Duplicate);
+        if (stage < batch.Rebuild?.First) return new StageDecision(StageVerdict.Resend);
+        if (batch.FirstOfRun > state.Run) (state.Run, state.Next) = (batch.FirstOfRun, batch.FirstOfRun);
+        if (batch.FirstOfRun < state.Run || batch.Number < state.Next) return new StageDecision(StageVerdict.Duplicate);
         if (batch.Number > state.Next)
             return new StageDecision(state.Held.TryAdd(batch.Number, step) ? StageVerdict.Hold : StageVerdict.Duplicate);
         if (state.Running is not null)
@@ -115,10 +127,15 @@ public sealed class StageProtocol<TStep>
 
         state.Running = batch;
         state.Next = batch.Number + 1;
+        _hasRun = true;
         foreach (StepSequence sequence in batch.Sequences)
         {
             int last = (sequence.Length - 1) / StepBatch.BlockSize;
-            for (int i = sequence.FirstPosition / StepBatch.BlockSize; i <= last; i++) state.Hashes.Remove(sequence.BlockTable[i]);
+            for (int i = sequence.FirstPosition / StepBatch.BlockSize; i <= last; i++)
+            {
+                state.Hashes.Remove(sequence.BlockTable[i]);
+                if (i * StepBatch.BlockSize >= sequence.FirstPosition) state.Logged.Remove(sequence.BlockTable[i]);
+            }
         }
 
         return new StageDecision(StageVerdict.Run);
@@ -126,7 +143,10 @@ public sealed class StageProtocol<TStep>
         StageDecision Refuse(RefusalReason reason) => new(StageVerdict.Refused, new StageRefusal(reason, Epoch));
     }
 
-    /// <summary>The step that runs in the stage has gone through all of its layers: the blocks that it filled have their hashes.</summary>
+    /// <summary>
+    /// The step that runs in the stage has gone through all of its layers and into the border log: the blocks that it filled have their
+    /// hashes, those that it began are logged.
+    /// </summary>
     /// <param name="stage">The stage's index in the plan.</param>
     /// <returns>The held step that is next, to be put at the front of the lane, where it begins again; null if none is.</returns>
     /// <exception cref="InvalidOperationException">No step runs in the stage.</exception>
@@ -134,6 +154,15 @@ public sealed class StageProtocol<TStep>
     {
         Stage state = TakeRunning(stage, out StepBatch batch);
         foreach (BlockFill fill in batch.Fills) state.Hashes[fill.Block] = fill.Hash;
+        if (state.Log is not null)
+        {
+            foreach (StepSequence sequence in batch.Sequences)
+            {
+                int first = (sequence.FirstPosition + StepBatch.BlockSize - 1) / StepBatch.BlockSize, last = (sequence.Length - 1) / StepBatch.BlockSize;
+                for (int i = first; i <= last; i++) state.Logged.Add(sequence.BlockTable[i]);
+            }
+        }
+
         return state.Held.Remove(state.Next, out TStep? next) ? next : null;
     }
 
@@ -183,6 +212,8 @@ public sealed class StageProtocol<TStep>
 
         public bool HasFailed { get; set; }
 
+        public int Run { get; set; }
+
         public int Next { get; set; }
 
         public StepBatch? Running { get; set; }
@@ -193,11 +224,22 @@ public sealed class StageProtocol<TStep>
 
         public Dictionary<int, BlockHash> Hashes { get; set; } = [];
 
-        public void Detach(ICollection<TStep> dropped)
+        public long? Log { get; private set; }
+
+        public HashSet<int> Logged { get; private set; } = [];
+
+        public void Follow(long? log)
         {
+            if (Log != log) Logged = [];
+            Log = log;
+        }
+
+        public void Detach(ICollection<TStep> dropped, bool haveStepsRun)
+        {
+            if (!IsAttached && haveStepsRun) Follow(null);
             IsAttached = false;
             HasFailed = false;
-            Next = 0;
+            (Run, Next) = (0, 0);
             DropHeld(dropped);
         }
 

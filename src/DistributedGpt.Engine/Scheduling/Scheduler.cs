@@ -284,7 +284,20 @@ public sealed class Scheduler
     /// <summary>Starts a scheduler made anew with the blocks that all stages hold under the same hash.</summary>
     public void AdoptCache(IEnumerable<(int Block, BlockHash Hash)> blocks) => _pool.Adopt(blocks);
 
-    /// <summary>A stage has lost its cache and no step is in flight: every sequence gives its blocks back and is computed again.</summary>
+    /// <summary>
+    /// Steps in which stages that have lost their caches compute again all that running sequences have. They are not in flight for the
+    /// scheduler: it goes on when they have ended. What is in no sequence is forgotten.
+    /// </summary>
+    /// <param name="epoch">The epoch that the steps belong to.</param>
+    /// <param name="firstNumber">The number of the first of them.</param>
+    /// <param name="range">The stages.</param>
+    public IReadOnlyList<StepBatch> Rebuild(long epoch, int firstNumber, StageRange range)
+    {
+        _pool.ForgetUnused();
+        return new RebuildSteps(_options, epoch, firstNumber, range).Of(_running);
+    }
+
+    /// <summary>The caches cannot be rebuilt and no step is in flight: every sequence gives its blocks back and is computed again.</summary>
     public void ForgetCache()
     {
         while (_running.Count > 0) Preempt(_running[^1]);

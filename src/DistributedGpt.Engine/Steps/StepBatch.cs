@@ -15,8 +15,17 @@ public sealed record StepBatch
     /// <summary>The epoch under which the step was made.</summary>
     [Id(0)] public required long Epoch { get; init; }
 
-    /// <summary>Its number within the epoch, from 0; a stage runs steps in this order.</summary>
+    /// <summary>Its number within the epoch, from 0; a stage runs the steps of a run in this order.</summary>
     [Id(1)] public required int Number { get; init; }
+
+    /// <summary>
+    /// The number of the first step of its run. A run goes through the same stages from beginning to end: those that rebuild their
+    /// caches, or all. A stage meets a run only when every earlier one in which it takes part has ended.
+    /// </summary>
+    [Id(5)] public int FirstOfRun { get; init; }
+
+    /// <summary>The stages that compute the step to rebuild their caches, and nothing is sampled; null: all stages compute it.</summary>
+    [Id(6)] public StageRange? Rebuild { get; init; }
 
     /// <summary>The sequences with their rows.</summary>
     [Id(2)] public required StepSequence[] Sequences { get; init; }

@@ -77,7 +77,7 @@ public sealed class TelemetryTests
         await coordinator.AsReference<IGrainManagementExtension>().DeactivateOnIdle(Cancellation);
         await GenerateAsync(cluster);
 
-        double[] parts = [.. ((string[])["record", "load", "attach"]).Select(part => Assert.Single(listening.Values("dgpt.recovery.duration", $"part={part}")))];
+        double[] parts = [.. ((string[])["record", "load", "attach", "rebuild"]).Select(part => Assert.Single(listening.Values("dgpt.recovery.duration", $"part={part}")))];
         Assert.All(parts, seconds => Assert.True(seconds > 0));
         Assert.Equal(parts.Sum(), Assert.Single(listening.Values("dgpt.recovery.duration", "part=total")), tolerance: 1e-6);
 
@@ -90,7 +90,7 @@ public sealed class TelemetryTests
     public void HotPath_NobodyListens_AllocatesNothing()
     {
         var replica = new ReplicaKey(Model, 0);
-        var stage = new StageSpec(replica, 0, new PlanStage(0, 0, 1, Embedding: true, Head: true), SiloAddress.Zero, Next: null, HiddenSize: 64);
+        var stage = new StageSpec(replica, 0, new PlanStage(0, 0, 1, Embedding: true, Head: true), SiloAddress.Zero, Next: null, HiddenSize: 64, KvBlocks: 1);
         var step = new StepBatch { Epoch = 1, Number = 0, Sequences = [] };
         var message = new StepMessage(step, 0, null, StepActivity.TraceParent(null));
         var stageMetrics = new StageMetrics(stage);

@@ -288,20 +288,6 @@ public sealed class CoordinatorProtocolTests
     }
 
     [Fact]
-    public void Attached_AStageHasLostItsCache_ComputesFromTheBeginning()
-    {
-        Run();
-        _coordinator.Completed(5, 0, [Token(3, 42)]);
-        _coordinator.StepFailed(5, 1, null);
-        _coordinator.EpochRaised(6, 2);
-        Commands();
-        _coordinator.Attached(6, 0, Empty);
-        _coordinator.Attached(6, 1, Empty with { Incarnations = [2] });
-        StepSequence rows = Assert.Single(Commands().OfType<ExecuteStep>()).Batch.Sequences[0];
-        Assert.Equal((0, 4), (rows.FirstPosition, rows.Length));
-    }
-
-    [Fact]
     public void TimerElapsed_SilentSubscription_LosesItsRequests()
     {
         StartTimer timer = Run().OfType<StartTimer>().Single(each => each.Timer.Kind == CoordinatorTimerKind.Subscription);

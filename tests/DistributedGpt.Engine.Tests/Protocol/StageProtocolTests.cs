@@ -55,9 +55,9 @@ public sealed class StageProtocolTests
     {
         Attach(5);
         Run(5, 0, fills: [new BlockFill(7, Hash)]);
-        Assert.Equal(new StageRefusal(RefusalReason.Incarnation, 5), _stages.Attach(5, 0, [11, 99], _dropped).Refusal);
+        Assert.Equal(new StageRefusal(RefusalReason.Incarnation, 5), _stages.Attach(5, 0, [11, 99], null, _dropped).Refusal);
 
-        AttachReply reply = _stages.Attach(6, 0, [11, 99], _dropped);
+        AttachReply reply = _stages.Attach(6, 0, [11, 99], null, _dropped);
 
         Assert.Null(reply.Refusal);
         Assert.Equal([11, 99], reply.Incarnations);
@@ -159,7 +159,7 @@ public sealed class StageProtocolTests
         Run(1, 0, fills: [new BlockFill(7, Hash), new BlockFill(8, Hash)]);
         _stages.Adopt(20, [new BlockFill(7, Hash), new BlockFill(9, Hash)]);
 
-        Assert.Equal([new BlockFill(7, Hash)], _stages.Attach(2, 1, [12, 20], _dropped).Blocks);
+        Assert.Equal([new BlockFill(7, Hash)], _stages.Attach(2, 1, [12, 20], null, _dropped).Blocks);
     }
 
     [Fact]
@@ -167,7 +167,7 @@ public sealed class StageProtocolTests
     {
         Attach(1);
         Run(1, 0, fills: [new BlockFill(7, Hash)]);
-        _stages.Attach(2, 0, [11], _dropped);
+        _stages.Attach(2, 0, [11], null, _dropped);
         _stages.Begin(Batch(2, 0, [8], 0, 16, [new BlockFill(8, Hash)]), 0, [11], "a");
         _stages.Finished(0);
 
@@ -184,13 +184,82 @@ public sealed class StageProtocolTests
     }
 
     [Fact]
+    public void Attach_BlocksWrittenFromTheirBeginning_AreLogged()
+    {
+        Attach(1, log: 50);
+        Run(1, 0, [3, 4], first: 0, count: 20);
+        Run(1, 1, [5, 6], first: 10, count: 10);
+        Assert.Equal([3, 4, 6], Attach(2, log: 50).Logged);
+    }
+
+    [Fact]
+    public void Attach_LogMadeAnew_HasNothing()
+    {
+        Attach(1, log: 50);
+        Run(1, 0, [3]);
+        Assert.Empty(Attach(2, log: 51).Logged);
+        Assert.Empty(Attach(3, log: 50).Logged);
+    }
+
+    [Fact]
+    public void Attach_LogThatAStepThrewInto_HasNotWhatTheStepBegan()
+    {
+        Attach(1, log: 50);
+        Run(1, 0, [3, 4], count: 20);
+        _stages.Begin(Batch(1, 1, [4], 0), 0, Layers, "");
+        _stages.Failed(0, _dropped);
+        Assert.Equal([3], Attach(2, log: 50).Logged);
+    }
+
+    [Theory]
+    [InlineData(true, new int[0])]
+    [InlineData(false, new[] { 9 })]
+    public void Attach_LogThatWasLeftOutOfAnEpoch_HasItsBlocksIfNoStepRan(bool runs, int[] logged)
+    {
+        Attach(1, stage: 0, log: 50);
+        Run(1, 0);
+        Attach(2, stage: 1, log: 51);
+        if (runs)
+        {
+            _stages.Begin(Batch(2, 0), 1, Layers, "");
+            _stages.Finished(1);
+        }
+
+        Assert.Equal(logged, Attach(3, stage: 0, log: 50).Logged);
+    }
+
+    [Fact]
+    public void Begin_RebuildBehindTheStage_IsSentAgainWheneverItComes()
+    {
+        Attach(1, log: 50);
+        StepBatch rebuild = Batch(1, 1) with { Rebuild = new StageRange(1, 2) };
+        Assert.Equal(StageVerdict.Resend, _stages.Begin(rebuild, 0, Layers, "").Verdict);
+        Assert.Equal(StageVerdict.Refused, _stages.Begin(rebuild with { Epoch = 2 }, 0, Layers, "").Verdict);
+        Assert.Equal(StageVerdict.Refused, _stages.Begin(rebuild, 0, [11, 99], "").Verdict);
+        Run(1, 0);
+    }
+
+    [Fact]
+    public void Begin_RunAfterAnother_StartsAtItsOwnNumberAndEndsTheFormer()
+    {
+        Attach(1);
+        StepBatch rebuild = Batch(1, 0) with { Rebuild = new StageRange(0, 1) }, first = Batch(1, 3) with { FirstOfRun = 3 };
+        Assert.Equal(StageVerdict.Run, _stages.Begin(rebuild, 0, Layers, "").Verdict);
+        _stages.Finished(0);
+        Assert.Equal(StageVerdict.Hold, _stages.Begin(first with { Number = 4 }, 0, Layers, "held").Verdict);
+        Assert.Equal(StageVerdict.Run, _stages.Begin(first, 0, Layers, "").Verdict);
+        Assert.Equal("held", _stages.Finished(0));
+        Assert.Equal(StageVerdict.Duplicate, _stages.Begin(rebuild with { Number = 1 }, 0, Layers, "").Verdict);
+    }
+
+    [Fact]
     public void Finished_NothingRuns_Throws()
     {
         Attach(1);
         Assert.Throws<InvalidOperationException>(() => _stages.Finished(0));
     }
 
-    private AttachReply Attach(long epoch, int stage = 0) => _stages.Attach(epoch, stage, Layers, _dropped);
+    private AttachReply Attach(long epoch, int stage = 0, long? log = null) => _stages.Attach(epoch, stage, Layers, log, _dropped);
 
     private StageDecision Begin(long epoch, int number, string step = "", int stage = 0) => _stages.Begin(Batch(epoch, number), stage, Layers, step);
 

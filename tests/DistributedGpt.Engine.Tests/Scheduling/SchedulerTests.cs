@@ -524,6 +524,37 @@ public sealed class SchedulerTests
     }
 
     [Fact]
+    public void Rebuild_SequencesThatShareBlocks_CoversEachPositionOnceInWholeBlocks()
+    {
+        Scheduler scheduler = New(Options with { TokenBudget = 40 });
+        scheduler.Add(Request(39, first: 1));
+        Complete(scheduler, scheduler.Schedule(1, 0)!);
+        scheduler.Add(Request(34, first: 1));
+        Complete(scheduler, scheduler.Schedule(1, 1)!);
+        scheduler.Reset();
+
+        StepBatch[] steps = [.. scheduler.Rebuild(2, 5, new StageRange(1, 2))];
+
+        Assert.Equal([(1, 0, 32)], Rows(steps[0]));
+        Assert.Equal([(1, 32, 8), (2, 32, 2)], Rows(steps[1]));
+        Assert.Equal([(2, 5, 5), (2, 6, 5)], steps.Select(step => ((int)step.Epoch, step.Number, step.FirstOfRun)));
+        Assert.Equal((2, 0), (steps[0].Fills.Length, steps[1].Fills.Length));
+        Assert.Equal(scheduler.LiveBlocks, steps.SelectMany(step => step.Sequences).SelectMany(rows => rows.BlockTable).Distinct().Order());
+        Assert.Equal(40, Rows(scheduler.Schedule(2, 7))[0].First);
+    }
+
+    [Fact]
+    public void Rebuild_BudgetBelowABlock_DividesNoBlock()
+    {
+        Scheduler scheduler = New(Options with { TokenBudget = 5 });
+        scheduler.Add(Request(30));
+        for (int step = 0; step < 6; step++) Complete(scheduler, scheduler.Schedule(1, step)!);
+        scheduler.Reset();
+
+        Assert.Equal([[(1, 0, 16)], [(1, 16, 14)]], scheduler.Rebuild(2, 0, new StageRange(0, 1)).Select(Rows));
+    }
+
+    [Fact]
     public void Status_RunningRequests_CountsThem()
     {
         Scheduler scheduler = New(Options with { MaxRunning = 1 }, blocks: 10);

@@ -18,6 +18,10 @@ internal sealed class SimulatedCoordinator
     private readonly Dictionary<Guid, DeliveryAck> _answered = [];
     private readonly Dictionary<int, long[]> _incarnations = [];
     private readonly HashSet<Guid> _finishedEarly = [];
+    private readonly Dictionary<int, long[]> _shown = [];
+    private readonly Dictionary<int, long[]> _rebuilt = [];
+    private readonly HashSet<long> _served = [];
+    private long _servedEpoch;
     private BlockFill[] _firstStage = [];
     private SimulatedRecord? _record;
     private SimulatedMigration? _migration;
@@ -71,6 +75,7 @@ internal sealed class SimulatedCoordinator
 
     public void Cancel(Guid request, int submission, Call<bool> call) => Take(call, () =>
     {
+        if (State == CoordinatorState.Rebuilding && _scheduler.Contains(request)) _simulation.Counts.CancelledInRebuild++;
         _protocol.Cancel(request, submission);
         call.Return(true);
     });
@@ -161,6 +166,7 @@ internal sealed class SimulatedCoordinator
 
     private void CarryOut()
     {
+        if (State == CoordinatorState.Running && _servedEpoch != Epoch) Serves();
         while (_protocol.TryTake(out CoordinatorCommand? command))
         {
             switch (command)
@@ -194,6 +200,7 @@ internal sealed class SimulatedCoordinator
                     break;
                 case ExecuteStep(StepBatch batch):
                     _simulation.Counts.Steps++;
+                    if (batch.Rebuild is not null) Count(batch, batch.Rebuild);
                     var step = new Call<bool>(
                         _ => Hear(() => _protocol.StepReturned(batch.Epoch, batch.Number)),
                         refusal => Hear(() =>
@@ -201,7 +208,7 @@ internal sealed class SimulatedCoordinator
                             if (_case.Mutation == Mutation.BlameLostCalls) refusal ??= new StageRefusal(RefusalReason.Threw, batch.Epoch);
                             _protocol.StepFailed(batch.Epoch, batch.Number, refusal);
                         }));
-                    _simulation.Execute(batch, null, 0, 0, this, step);
+                    Send(batch, step);
                     break;
                 case Deliver(Guid subscription):
                     Answer(subscription);
@@ -227,16 +234,63 @@ internal sealed class SimulatedCoordinator
             else reply = reply with { Blocks = _firstStage };
         }
 
-        _protocol.Attached(epoch, stage, reply);
-        if (State == CoordinatorState.Running)
+        if (_case.Mutation == Mutation.KnownEarly && reply.Refusal is null)
         {
-            _migration = null;
-            KeepPlan();
+            bool wasShown = _shown.TryGetValue(stage, out long[]? shown) && shown.SequenceEqual(reply.Incarnations);
+            _shown[stage] = reply.Incarnations;
+            if (wasShown && _rebuilt.TryGetValue(stage, out long[]? before)) reply = reply with { Incarnations = before };
+            _incarnations[stage] = reply.Incarnations;
         }
 
-        if (_adopted || State != CoordinatorState.Running) return;
+        BlockFill[] cached = [.. CachedBlocks];
+        _protocol.Attached(epoch, stage, reply);
+        if (_case.Mutation == Mutation.KeepUnused && State == CoordinatorState.Rebuilding) _pool.Adopt(cached.Select(block => (block.Block, block.Hash)));
+    }
+
+    /// <summary>All stages follow the epoch, and their caches are whole.</summary>
+    private void Serves()
+    {
+        _servedEpoch = Epoch;
+        _migration = null;
+        KeepPlan();
+        _served.Clear();
+        foreach ((int stage, long[] incarnations) in _incarnations)
+        {
+            _rebuilt[stage] = incarnations;
+            _served.UnionWith(incarnations);
+        }
+
+        if (_adopted) return;
         _adopted = true;
         _simulation.Counts.Adopted += CachedBlocks.Count();
+    }
+
+    private void Count(StepBatch batch, StageRange range)
+    {
+        SimulationCounts counts = _simulation.Counts;
+        counts.RebuildSteps++;
+        if (batch.Number != batch.FirstOfRun) return;
+        if (range.First > 0) counts.RebuiltFromLog++;
+        else counts.RebuiltFromIds++;
+        _simulation.RebuildBegins();
+        if (batch.FirstOfRun > 0) counts.RebuiltApart++;
+        int[] lost = [.. Enumerable.Range(range.First, range.End - range.First).Where(stage => !_incarnations[stage].All(_served.Contains))];
+        if (lost.Length > 1) counts.NeighboursRebuilt++;
+        if (lost.Length < range.End - range.First) counts.RebuiltForTheirLog++;
+    }
+
+    private void Send(StepBatch batch, Call<bool> step)
+    {
+        if (batch.Rebuild is not null && _case.Mutation == Mutation.NoRebuildWait) _simulation.Time.After(0, () => step.Return(true));
+        if (batch.Rebuild is not null && _case.Mutation == Mutation.RowsLate)
+        {
+            batch = batch with { Sequences = Array.FindAll(batch.Sequences, rows => _scheduler.Contains(rows.Id.Request)) };
+            int[] written = [.. batch.Sequences.SelectMany(rows => rows.BlockTable)];
+            batch = batch with { Fills = Array.FindAll(batch.Fills, fill => written.Contains(fill.Block)) };
+        }
+
+        int entry = batch.Rebuild?.Entry ?? 0;
+        _simulation.Execute(batch, null, entry, Plan.Stages[entry].FirstLayer, this, step);
     }
 
     /// <summary>Loads every stage where the record has it.</summary>

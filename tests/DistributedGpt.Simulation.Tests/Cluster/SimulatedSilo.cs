@@ -10,6 +10,7 @@ internal sealed class SimulatedSilo
     private readonly SimulationCase _case;
     private readonly StageProtocol<Step> _protocol = new();
     private readonly Dictionary<int, FakeLayer> _layers = [];
+    private readonly Dictionary<int, FakeLog> _logs = [];
     private readonly Dictionary<int, PlanStage> _stages = [];
     private readonly Dictionary<Guid, SimulatedCopy> _copies = [];
     private readonly PlanOrder _order = new();
@@ -107,6 +108,7 @@ internal sealed class SimulatedSilo
                 _layers.Remove(layer);
             }
 
+            foreach (int end in _logs.Keys.Where(end => !record.Plan.Stages.Any(stage => stage.Silo == Index && stage.EndLayer == end)).ToArray()) _logs.Remove(end);
             foreach ((Guid id, _) in _copies.Where(copy => copy.Value.IsBefore(record.Epoch, migration)).ToArray()) _copies.Remove(id);
         }
 
@@ -213,9 +215,11 @@ internal sealed class SimulatedSilo
     public AttachReply AttachNow(long epoch, int stage, PlanStage spec)
     {
         if (epoch >= _protocol.Epoch) _stages[stage] = spec;
+        if (!spec.Head && !_logs.ContainsKey(spec.EndLayer)) _logs.Add(spec.EndLayer, new FakeLog(_case.Blocks, _simulation.Random));
         var dropped = new List<Step>();
-        AttachReply reply = _protocol.Attach(epoch, stage, Incarnations(spec, stage), dropped);
+        AttachReply reply = _protocol.Attach(epoch, stage, Incarnations(spec, stage), spec.Head ? null : _logs[spec.EndLayer].Incarnation, dropped);
         foreach (Step work in dropped) work.Call.Throw(new StageRefusal(RefusalReason.Epoch, _protocol.Epoch));
+        if (_case.Mutation == Mutation.WholeLog && !spec.Head) reply = reply with { Logged = [.. Enumerable.Range(0, _case.Blocks)] };
         return _case.Mutation == Mutation.KeepHash ? _mutated!.WithKeptHashes(stage, reply) : reply;
     }
 
@@ -248,6 +252,10 @@ internal sealed class SimulatedSilo
             case StageVerdict.Run:
                 Compute(work, guarded: true);
                 return;
+            case StageVerdict.Resend:
+                Resend(work);
+                Next();
+                return;
             case StageVerdict.Hold:
                 _simulation.Counts.Held++;
                 if (_case.Mutation == Mutation.NoOrder) Compute(work, guarded: false);
@@ -270,6 +278,12 @@ internal sealed class SimulatedSilo
                 Next();
                 return;
         }
+    }
+
+    private void Resend(Step work)
+    {
+        PlanStage stage = _stages[work.Stage];
+        _simulation.Execute(work.Batch, _logs[stage.EndLayer].Read(work.Batch), work.Stage + 1, stage.EndLayer, work.Origin, work.Call);
     }
 
     /// <param name="work">The step.</param>
@@ -302,8 +316,16 @@ internal sealed class SimulatedSilo
                 if (_layers.TryGetValue(layer, out FakeLayer? present)) present.Forward(work.Batch, output);
             }
 
+            StageRange? rebuild = work.Batch.Rebuild;
+            if (!stage.Head && (rebuild is null || _case.Mutation != Mutation.NoLogRefill) && _logs.TryGetValue(stage.EndLayer, out FakeLog? log)) log.Write(work.Batch, output);
             _mutated?.Wrote(work.Stage, work.Batch);
             if (guarded && _protocol.Finished(work.Stage) is { } next) _lane.AddFirst(() => Run(next));
+            if (work.Stage + 1 == rebuild?.End)
+            {
+                work.Call.Return(true);
+                return;
+            }
+
             if (!stage.Head)
             {
                 _simulation.Execute(work.Batch, output, work.Stage + 1, stage.EndLayer, work.Origin, work.Call);
