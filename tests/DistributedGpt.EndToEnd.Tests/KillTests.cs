@@ -33,6 +33,27 @@ public sealed class KillTests
     }
 
     [Fact]
+    public async Task Kill_ALaterStage_OnlyItComputesAgainAndStreamsSayWhatTheyWouldHaveSaid()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync("A", "B", "C");
+        StreamRequest[] requests = StreamRequest.OfEveryKind(Tokens);
+        string[] undisturbed = await new RunningStreams(cluster.Http, requests).EndAsync();
+        string coordinator = await cluster.CoordinatorSiloAsync();
+        string[] stages = TestCluster.SilosOf(await cluster.ReplicaAsync());
+        int victim = Array.FindLastIndex(stages, silo => silo != coordinator);
+        Assert.InRange(victim, 1, 2);
+
+        var streams = new RunningStreams(cluster.Http, requests);
+        await streams.ReachAsync(100);
+        await cluster.Silo(stages[victim]).KillAsync();
+        string[] disturbed = await streams.EndAsync();
+
+        Assert.True(undisturbed.SequenceEqual(disturbed), $"{stages[victim]} was killed\n{cluster.Logs}");
+        Assert.Matches($@"serves again.*rebuild \d+ ms \(stages {victim}, [1-9]\d* rows\)", cluster.Logs);
+        await cluster.AssertNothingIsLeftAsync([.. stages.Except([stages[victim]])]);
+    }
+
+    [Fact]
     public async Task Kill_TwoSilosAtOnce_StreamsSayWhatTheyWouldHaveSaid()
     {
         await using TestCluster cluster = await TestCluster.StartAsync("A", "B", "C");
