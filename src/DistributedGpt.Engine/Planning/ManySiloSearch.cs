@@ -4,7 +4,9 @@ namespace DistributedGpt.Engine;
 /// Divides unlike layers, or over unlike links, where there are too many silos to try them all: silos are chosen as if layers and
 /// links were alike, put in the best order, or where that are many in one with short ways, and the layers cut for it. A heuristic.
 /// </summary>
-internal sealed class ManySiloSearch(StageCosts costs)
+/// <param name="costs">The costs.</param>
+/// <param name="orderedStages">Up to so many stages every order of the chosen silos is tried.</param>
+internal sealed class ManySiloSearch(StageCosts costs, int orderedStages)
 {
     /// <summary>The best division found; null where none fits in memory.</summary>
     public Pipeline? Best(IReadOnlyList<int> silos, double requests)
@@ -23,7 +25,7 @@ internal sealed class ManySiloSearch(StageCosts costs)
                 double tokens = Math.Max(1, requests / stages);
                 if (search.Find(silos, stages, tokens, double.MaxValue) is not { } rough) continue;
                 double atMost = Pipeline.SlowestToBeat(best, requests, stages);
-                StagePlan? plan = stages <= PipelineSearch.FewSilos
+                StagePlan? plan = stages <= orderedStages
                     ? new OrderSearch(costs, [.. rough.Stages.Select(stage => stage.Silo)], tokens).Find(atMost)
                     : Cut(ShortWays(rough, tokens), tokens, atMost);
                 if (plan is null) continue;

@@ -34,7 +34,7 @@ internal sealed class PipelineSearch
         else
         {
             // Of many, the largest few are tried in every way: where memory is short, no guess is as good.
-            if (silos.Count > FewSilos) best = new ManySiloSearch(_costs).Best(silos, requests);
+            if (silos.Count > FewSilos) best = new ManySiloSearch(_costs, FewSilos).Best(silos, requests);
             foreach (int[] some in Subsets([.. silos.OrderByDescending(silo => _costs.Silos[silo].MemoryBytes).Take(FewSilos)])) Try(some, some.Length);
         }
 
@@ -45,6 +45,12 @@ internal sealed class PipelineSearch
             if (Find(some, stages, requests, best) is { } found && found.IsBetterThan(best)) best = found;
         }
     }
+
+    /// <summary>
+    /// A good division, for one of many replicas: where layers or links differ, choices and orders are tried out only if no division is found without.
+    /// </summary>
+    public Pipeline? Good(IReadOnlyList<int> silos, double requests) =>
+        (_equal is null ? new ManySiloSearch(_costs, orderedStages: 1).Best(silos, requests) : null) ?? Best(silos, requests);
 
     /// <summary>The best division that uses all of these silos, at most eight where layers or links differ.</summary>
     public Pipeline? UsingAll(IReadOnlyList<int> silos, double requests) => Find(silos, silos.Count, requests, null);

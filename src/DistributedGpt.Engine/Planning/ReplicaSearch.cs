@@ -65,7 +65,7 @@ internal sealed class ReplicaSearch(StageCosts costs, double requests)
         var found = new Pipeline[replicas];
         for (int i = 0; i < replicas; i++)
         {
-            if (_pipelines.Best(hands[i], share) is not { } pipeline) return null;
+            if (_pipelines.Good(hands[i], share) is not { } pipeline) return null;
             found[i] = pipeline;
         }
 
