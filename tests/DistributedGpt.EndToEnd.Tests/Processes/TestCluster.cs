@@ -167,7 +167,7 @@ internal sealed class TestCluster : IAsyncDisposable
             && status.GetProperty("models")[0].GetProperty("replicas") is var replicas && replicas.GetArrayLength() == 1
             && replicas[0].GetProperty("scheduler").GetProperty("blocks_in_use").GetInt32() == 0);
 
-        Assert.Equal(living, status.GetProperty("silos").EnumerateArray().Select(silo => silo.GetProperty("name").GetString()));
+        Assert.Equal(living.Order(), status.GetProperty("silos").EnumerateArray().Select(silo => silo.GetProperty("name").GetString()));
         JsonElement replica = status.GetProperty("models")[0].GetProperty("replicas")[0];
         Assert.Equal("Running", replica.GetProperty("state").GetString());
         Assert.Equal(0, replica.GetProperty("scheduler").GetProperty("running").GetInt32());
