@@ -23,7 +23,7 @@ public interface IClusterAdministration
     /// </summary>
     /// <param name="silo">The silo's name.</param>
     /// <param name="cancellationToken">Stops waiting; the move goes on.</param>
-    /// <exception cref="DrainException">There is no such silo, or the others have no room; the message has the numbers.</exception>
+    /// <exception cref="DrainException">There is no such silo, or the others have no room, or whoever worked on it was lost; the message says what.</exception>
     Task DrainSiloAsync(string silo, CancellationToken cancellationToken = default);
 
     /// <summary>
@@ -33,7 +33,7 @@ public interface IClusterAdministration
     /// <param name="model">The model; null: every model.</param>
     /// <param name="cancellationToken">Stops waiting; the moves go on.</param>
     /// <returns>What became of each replica.</returns>
-    /// <exception cref="RebalanceException">There is no such model.</exception>
+    /// <exception cref="RebalanceException">There is no such model, or whoever worked on it was lost.</exception>
     Task<RebalanceReport[]> RebalanceAsync(string? model = null, CancellationToken cancellationToken = default);
 
     /// <summary>The silos, the models, and which layer is where.</summary>

@@ -18,6 +18,7 @@ internal sealed class CatalogGrain(RecordStore records, IClusterMembershipServic
     private readonly Dictionary<string, Task<string?>> _loads = [];
     private readonly Dictionary<string, Task> _unloads = [];
     private readonly HashSet<string> _ending = [];
+    private readonly HashSet<Guid> _work = [];
     private readonly CancellationTokenSource _stopping = new();
 
     /// <inheritdoc/>
@@ -74,28 +75,11 @@ internal sealed class CatalogGrain(RecordStore records, IClusterMembershipServic
         return Array.ConvertAll(served, entry => entry.Model);
     }
 
-    public async Task<string?> Drain(string silo)
-    {
-        ClusterMember? member = membership.CurrentSnapshot.Members.Values.FirstOrDefault(member => member.Name == silo && member.Status == SiloStatus.Active);
-        if (member is null) return $"{silo}: silo: there is no silo of that name";
-        await agents[member.SiloAddress].Leave();
-        List<string> errors = [];
+    public Task<bool> IsAtWork(Guid work) => Task.FromResult(_work.Contains(work));
 
-        // One after the other: each must find the memory that those before it have taken.
-        foreach (ICoordinatorControl coordinator in (await ReadAsync()).SelectMany(Coordinators))
-        {
-            if (await coordinator.Drain(member.SiloAddress) is { } error) errors.Add(error);
-        }
+    public Task<string?> Drain(string silo, Guid work) => WorkAsync(work, () => DrainAsync(silo));
 
-        return errors.Count > 0 ? string.Join("; ", errors) : null;
-    }
-
-    public async Task<RebalanceReport[]?> Rebalance(string? model)
-    {
-        CatalogEntry[] entries = Array.FindAll(await ReadServedAsync(), entry => model is null || entry.Name == model);
-        if (model is not null && entries.Length == 0) return null;
-        return await RebalanceAsync(entries, weigh: false);
-    }
+    public Task<RebalanceReport[]?> Rebalance(string? model, Guid work) => WorkAsync(work, () => RebalanceAsync(model));
 
     public async Task<RebalanceReport[]> Weigh() => await RebalanceAsync(await ReadServedAsync(), weigh: true);
 
@@ -111,6 +95,55 @@ internal sealed class CatalogGrain(RecordStore records, IClusterMembershipServic
             .Select(DescribeAsync));
         Task<ModelReport[]> models = Task.WhenAll((await ReadAsync()).OrderBy(entry => entry.Name, StringComparer.Ordinal).Select(DescribeAsync));
         return new ClusterStatus(await silos, await models);
+    }
+
+    private async Task<T> WorkAsync<T>(Guid work, Func<Task<T>> carryOut)
+    {
+        _work.Add(work);
+        try
+        {
+            return await carryOut();
+        }
+        finally
+        {
+            _work.Remove(work);
+        }
+    }
+
+    private async Task<string?> DrainAsync(string silo)
+    {
+        ClusterMember? member = membership.CurrentSnapshot.Members.Values.FirstOrDefault(member => member.Name == silo && member.Status == SiloStatus.Active);
+        if (member is null) return $"{silo}: silo: there is no silo of that name";
+        await agents[member.SiloAddress].Leave();
+        List<string> errors = [];
+
+        // One after the other: each must find the memory that those before it have taken.
+        foreach (ICoordinatorControl coordinator in (await ReadAsync()).SelectMany(Coordinators))
+        {
+            if (await AskAsync(() => coordinator.Drain(member.SiloAddress), lost => $"{coordinator.GetPrimaryKeyString()}: {lost}") is { } error) errors.Add(error);
+        }
+
+        return errors.Count > 0 ? string.Join("; ", errors) : null;
+    }
+
+    private async Task<RebalanceReport[]?> RebalanceAsync(string? model)
+    {
+        CatalogEntry[] entries = Array.FindAll(await ReadServedAsync(), entry => model is null || entry.Name == model);
+        if (model is not null && entries.Length == 0) return null;
+        return await RebalanceAsync(entries, weigh: false);
+    }
+
+    /// <summary>What a coordinator answers, or what is to be said where it was lost with its silo.</summary>
+    private static async Task<T> AskAsync<T>(Func<Task<T>> ask, Func<string, T> lost)
+    {
+        try
+        {
+            return await ask();
+        }
+        catch (Exception e) when (e is OrleansException or TimeoutException or OperationCanceledException)
+        {
+            return lost("its coordinator was lost meanwhile: ask again");
+        }
     }
 
     /// <summary>One after the other, since each must know where the others are.</summary>
@@ -131,7 +164,9 @@ internal sealed class CatalogGrain(RecordStore records, IClusterMembershipServic
         ICoordinatorControl[] coordinators = [.. Coordinators(entry)];
         ReplicaReport?[] replicas = await Task.WhenAll(coordinators.Select(coordinator => coordinator.GetReport()));
         IEnumerable<string> own = SilosOf(replicas[replica]), others = replicas.Where((_, other) => other != replica).SelectMany(SilosOf);
-        return await coordinators[replica].Rebalance([.. others.Except(own)], weigh);
+        return await AskAsync(
+            () => coordinators[replica].Rebalance([.. others.Except(own)], weigh),
+            lost => new RebalanceReport(entry.Name, replica, [], 0, 0, $"{entry.Name}/{replica}: {lost}"));
 
         static IEnumerable<string> SilosOf(ReplicaReport? replica) => replica is null ? [] : replica.Stages.Select(stage => stage.Silo);
     }

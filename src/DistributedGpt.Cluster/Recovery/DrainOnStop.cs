@@ -8,7 +8,7 @@ namespace DistributedGpt.Cluster;
 /// Moves this silo's layers to others before it stops. Registered after Orleans and therefore stopped before it. What no other silo
 /// has room for is named in the log and is lost with the silo: its requests wait for room, and then end with that reason.
 /// </summary>
-internal sealed partial class DrainOnStop(LivingSilos silos, ILocalSiloDetails silo, IGrainFactory grains, ILogger<DrainOnStop> logger) : IHostedService
+internal sealed partial class DrainOnStop(LivingSilos silos, ILocalSiloDetails silo, IClusterClient orleans, ILogger<DrainOnStop> logger) : IHostedService
 {
     /// <inheritdoc/>
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -20,7 +20,11 @@ internal sealed partial class DrainOnStop(LivingSilos silos, ILocalSiloDetails s
         if (silos.Except(silo.SiloAddress).Length == 0) return;
         try
         {
-            if (await grains.GetGrain<ICatalogGrain>(0).Drain(silo.Name).WaitAsync(cancellationToken) is { } error) LogStays(error);
+            await new ClusterAdministration(orleans).DrainSiloAsync(silo.Name, cancellationToken);
+        }
+        catch (DrainException e)
+        {
+            LogStays(e.Message);
         }
         catch (Exception e)
         {
@@ -28,7 +32,7 @@ internal sealed partial class DrainOnStop(LivingSilos silos, ILocalSiloDetails s
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Stopping with layers that no other silo could take: {Reason}")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Stopping with layers that could not be moved: {Reason}")]
     private partial void LogStays(string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Stopping without having moved the layers")]
