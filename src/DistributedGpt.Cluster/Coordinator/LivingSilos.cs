@@ -12,7 +12,7 @@ internal sealed class LivingSilos(IClusterMembershipService membership, SiloAgen
     public SiloAddress[] Members => [.. Active.Select(member => member.SiloAddress)];
 
     /// <summary>The one that joined first; null where membership lists none yet.</summary>
-    public SiloAddress? Oldest => Members.Order(Comparer<SiloAddress>.Create((a, b) => Suspicion.IsYounger(a, b) ? 1 : -1)).FirstOrDefault();
+    public SiloAddress? Oldest => Members.MinBy(Suspicion.Seniority);
 
     /// <summary>The addresses of all but one.</summary>
     public SiloAddress[] Except(SiloAddress silo) => [.. Members.Where(member => !member.Equals(silo))];

@@ -59,9 +59,10 @@ internal sealed class Suspicion
         }
     }
 
-    /// <summary>Whether a silo joined after another.</summary>
-    public static bool IsYounger(SiloAddress silo, SiloAddress other) =>
-        silo.Generation != other.Generation ? silo.Generation > other.Generation : silo.CompareTo(other) > 0;
+    /// <summary>What silos are ordered by, those that joined first before the others.</summary>
+    public static (int Generation, SiloAddress Address) Seniority(SiloAddress silo) => (silo.Generation, silo);
+
+    private static bool IsYounger(SiloAddress silo, SiloAddress other) => Seniority(silo).CompareTo(Seniority(other)) > 0;
 
     private bool IsSilent(SiloAddress peer) => _unanswered.GetValueOrDefault(peer) >= Limit;
 }
