@@ -46,7 +46,7 @@ public sealed class SamplerTests
             from topK in Gen.OneOf(Gen.Const(0), Gen.Int[1, 300])
             from topP in Gen.OneOf(Gen.Const(1f), Gen.Const(0f), Gen.Float[0, 1])
             from minP in Gen.OneOf(Gen.Const(0f), Gen.Float[0, 1], Gen.Const(1f))
-            from repetition in Gen.OneOf([.. new[] { 1f, 1.3f, 0.7f }.Select(Gen.Const)])
+            from repetition in Gen.OneOf([.. new[] { 1f, 2f, 0.5f }.Select(Gen.Const)])
             from presence in Gen.OneOf([.. new[] { 0f, 0.5f, -1f }.Select(Gen.Const)])
             from frequency in Gen.OneOf([.. new[] { 0f, 0.25f }.Select(Gen.Const)])
             from bias in Gen.Select(Gen.Int[0, 9], Gen.Int[-80, 80].Select(x => x / 4f)).Array[0, 4]
@@ -69,8 +69,9 @@ public sealed class SamplerTests
                 StopTokenIds = [5, 8],
             };
 
-        // Logits in coarse steps tie often; those in fine ones never. Biases are coarse: a tiny one is lost in single precision alone.
-        Gen<float[]> logits = Gen.OneOf(Gen.Int[-20, 20].Select(x => x / 4f), Gen.Float[-12, 12]).Array[10, 500];
+        // Coarse steps tie often, fine ones seldom; with any of the penalties above, two logits are equal or at least 1/256 apart, in
+        // single precision as in double.
+        Gen<float[]> logits = Gen.OneOf(Gen.Int[-20, 20].Select(x => x / 4f), Gen.Int[-1536, 1536].Select(x => x / 128f)).Array[10, 500];
         Gen<int[]> ids = Gen.Int[0, 9].Array[1, 20];
         Gen.Select(logits, options, ids, Gen.Int[0, 20]).Sample(
             (row, chosen, history, split) =>
@@ -79,7 +80,7 @@ public sealed class SamplerTests
                 double[] actual = Probabilities(row, chosen, history, promptLength);
                 double tolerance = chosen.Temperature < 0.01 ? 1e-2 : 5e-6;
 
-                // A cut may fall between two tokens that only rounding tells apart: of a logit of 24 in single precision, over a temperature of 0.3.
+                // The borders of top-p and min-p, drawn at random, may fall on a token as exactly as single precision can tell.
                 return new[] { 0, 1e-6, -1e-6, 1e-5, -1e-5 }.Any(slack =>
                     Distance(NaiveSampler.Probabilities(row, chosen, history, promptLength, slack), actual) < tolerance);
             },
