@@ -23,6 +23,7 @@ internal static class TrainCommand
         Option<int?> batch = Integer("--batch", $"Sequences per step. Default: {defaults.Batch}.", 1);
         Option<int?> warmup = Integer("--warmup-steps", $"Steps in which the learning rate rises. Default: {defaults.WarmupSteps}.", 0);
         Option<int?> interval = Integer("--evaluation-interval", $"Steps between two evaluations. Default: {defaults.EvaluationInterval}.", 1);
+        Option<int?> copying = Integer("--copying-steps", $"First steps (a tenth at most), on random phrases that repeat themselves. Default: {defaults.CopyingSteps}.", 0);
         var bf16 = new Option<bool>("--bf16") { Description = "Products in bfloat16: faster where the processor has instructions for them." };
         Option<string?> device = SharedOptions.Device();
         Option<int?> threads = Integer("--threads", "Threads. Default: one per core.", 1);
@@ -32,9 +33,10 @@ internal static class TrainCommand
         Option<double?> clip = Number("--gradient-clip", $"Limit of the gradient's norm. Default: {defaults.GradientClip}.");
         Option<double?> dropout = Number("--dropout", $"Dropout. Default: {defaults.Dropout}.");
         Option<double?> mergeDropout = Number("--merge-dropout", $"Chance that a merge is left out (BPE-dropout). Default: {defaults.MergeDropout}.");
+        Option<double?> renaming = Number("--renaming", $"Share of the names in capitals that each epoch replaces by invented ones. Default: {defaults.Renaming}.");
         var command = new Command("train", "Train a small GPT-2 on a text.")
         {
-            data, output, resume, layers, hidden, heads, context, vocabulary, steps, batch, warmup, interval, bf16, device, threads, seed, rate, decay, clip, dropout, mergeDropout,
+            data, output, resume, layers, hidden, heads, context, vocabulary, steps, batch, warmup, copying, interval, bf16, device, threads, seed, rate, decay, clip, dropout, mergeDropout, renaming,
         };
         command.SetAction(result => RunAsync(
             result.GetRequiredValue(data),
@@ -50,6 +52,7 @@ internal static class TrainCommand
                 Steps = result.GetValue(steps) ?? defaults.Steps,
                 Batch = result.GetValue(batch) ?? defaults.Batch,
                 WarmupSteps = result.GetValue(warmup) ?? defaults.WarmupSteps,
+                CopyingSteps = result.GetValue(copying) ?? defaults.CopyingSteps,
                 EvaluationInterval = result.GetValue(interval) ?? defaults.EvaluationInterval,
                 BFloat16Products = result.GetValue(bf16),
                 Device = result.GetValue(device) ?? defaults.Device,
@@ -60,6 +63,7 @@ internal static class TrainCommand
                 GradientClip = result.GetValue(clip) ?? defaults.GradientClip,
                 Dropout = result.GetValue(dropout) ?? defaults.Dropout,
                 MergeDropout = result.GetValue(mergeDropout) ?? defaults.MergeDropout,
+                Renaming = result.GetValue(renaming) ?? defaults.Renaming,
             }));
         return command;
     }

@@ -65,9 +65,8 @@ internal sealed class Gpt2Parameters
     public Tensor Vectors(Tensor flat) => flat.narrow(0, _firstVector, Elements - _firstVector);
 
     /// <summary>
-    /// New parameters: normal with deviation 0.02, that of the projections into the residual stream divided by the root of their
-    /// number (Radford et al. 2019), norms one, biases zero; positions, and the heads of the lower half of the layers, as
-    /// <see cref="PositionalStart"/> makes them.
+    /// New parameters: normal with deviation 0.02, norms one, biases and the projections into the residual stream zero, so that each
+    /// layer begins by passing on what it gets; embeddings and attention then as <see cref="AttentionStart"/> changes them.
     /// </summary>
     public Tensor Initialize(int seed)
     {
@@ -79,11 +78,13 @@ internal sealed class Gpt2Parameters
         foreach (Entry entry in Entries)
         {
             Tensor part = View(flat, entry);
-            if (entry.Shape.Length == 2) part.normal_(0, entry.Name.EndsWith("c_proj.weight") ? Deviation / Math.Sqrt(2 * _options.Layers) : Deviation, generator);
+            if (entry.Name.EndsWith("c_proj.weight")) continue;
+            if (entry.Shape.Length == 2) part.normal_(0, Deviation, generator);
             else if (entry.Name.EndsWith("weight")) part.fill_(one);
         }
-        PositionalStart.FillPositions(View(flat, Entries[1]), Deviation);
-        foreach (Entry projection in LayerMatrices.Where(entry => entry.Blocks == 3).Take((_options.Layers + 1) / 2)) PositionalStart.LookBack(View(flat, projection), _options.Heads);
+        Entry[] matrices = [.. LayerMatrices];
+        AttentionStart.Apply(View(flat, Entries[0]), View(flat, Entries[1]),
+            [.. matrices.Chunk(4).Select(layer => (View(flat, layer[0]), View(flat, layer[1])))], _options.Heads, Deviation, generator);
         return flat.MoveToOuterDisposeScope();
     }
 

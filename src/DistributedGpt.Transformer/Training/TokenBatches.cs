@@ -3,14 +3,14 @@ using DistributedGpt.Models;
 namespace DistributedGpt.Transformer;
 
 /// <summary>
-/// The order in which a training sees its text: each epoch cuts it into tokens (anew, where merges are left out at random), cuts
-/// these into sequences from a random offset on, and shuffles them. Where it stands is <see cref="Position"/> alone; the next epoch
+/// The order in which a training sees its text: each epoch gives some of its people other names, cuts it into tokens
+/// (with merges left out at random), cuts these into sequences from a random offset on, and shuffles them. Where it stands is <see cref="Position"/> alone; the next epoch
 /// is cut while this one is used.
 /// </summary>
 internal sealed class TokenBatches
 {
     private readonly BpeSegmenter _segmenter;
-    private readonly string _text;
+    private readonly RenamedPeople _text;
     private readonly TrainingOptions _options;
     private Epoch _epoch;
     private Task<Epoch> _next;
@@ -20,7 +20,7 @@ internal sealed class TokenBatches
     public TokenBatches(BpeSegmenter segmenter, string text, TrainingOptions options, DataPosition position)
     {
         _segmenter = segmenter;
-        _text = text;
+        _text = new(text);
         _options = options;
         Position = position;
         _epoch = Cut(position);
@@ -64,7 +64,7 @@ internal sealed class TokenBatches
         Random random = new(unchecked(_options.Seed * 1_000_003 + position.Epoch * 7919));
         double left = 1 - position.FirstSequence / ((double)_options.Steps * _options.Batch);
         double dropout = _options.MergeDropout * Math.Clamp(left / 0.25, 0, 1);
-        int[] tokens = _segmenter.Encode(_text, dropout, random);
+        int[] tokens = _segmenter.Encode(_text.Read(_options.Renaming, random), dropout, random);
         int spare = tokens.Length - _options.Context - 1;
         if (spare < 0) throw new ArgumentException($"the text for training has {tokens.Length} tokens, fewer than one sequence of {_options.Context + 1}");
         int offset = random.Next(Math.Min(spare, _options.Context) + 1);

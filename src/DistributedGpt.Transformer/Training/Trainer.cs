@@ -84,6 +84,7 @@ public sealed class Trainer
         Optimizer optimizer = new(parameters, _options.WeightDecay, state.Mean, state.Square);
         CosineSchedule schedule = new(_options.LearningRate, _options.WarmupSteps, _options.Steps);
         Gpt2Module[] modules = [.. Enumerable.Range(0, Workers).Select(_ => new Gpt2Module(_options, parameters, state.Values))];
+        int copyingSteps = Math.Min(_options.CopyingSteps, _options.Steps / 10);
         double lossSum = 0;
         int reported = state.Step;
         Stopwatch watch = Stopwatch.StartNew();
@@ -96,7 +97,8 @@ public sealed class Trainer
                     state.Save(StatePath);
                     cancellation.ThrowIfCancellationRequested();
                 }
-                lossSum += Accumulate(modules, batches.Next(), state.Step);
+                int[][] batch = state.Step < copyingSteps ? RepeatedPhrases.Batch(_options, segmenter.VocabularySize, state.Step) : batches.Next();
+                lossSum += Accumulate(modules, batch, state.Step);
                 Update(state, modules[0].Gradients, optimizer, schedule);
                 state.Position = batches.Position;
                 bool evaluates = state.Step % _options.EvaluationInterval == 0 || state.Step == _options.Steps;

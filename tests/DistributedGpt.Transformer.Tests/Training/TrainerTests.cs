@@ -11,7 +11,7 @@ public sealed class TrainerTests : IDisposable
     private static readonly TrainingOptions s_options = new()
     {
         Layers = 1, Hidden = 32, Heads = 2, Context = 32, Vocabulary = 300, Steps = 30, Batch = 4, LearningRate = 3e-3,
-        WarmupSteps = 4, MergeDropout = 0.1, EvaluationInterval = 15, Threads = 2,
+        WarmupSteps = 4, CopyingSteps = 3, MergeDropout = 0.1, Renaming = 0.5, EvaluationInterval = 15, Threads = 2,
     };
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory();
