@@ -318,7 +318,9 @@ internal sealed partial class CoordinatorGrain(
                     return error;
                 }
 
-                // Here and not before the record is written, while serving stands still.
+                // What would stand in the pause happens before it once: the call that takes the rest, which then is what the last steps
+                // change, and runs code that has run; and the look at the living silos.
+                await migration.FinishAsync(_scheduler!.LiveBlocks);
                 await silos.RefreshAsync();
                 migration.Times.Copied();
                 _protocol.Migrate(migration.Id, record.Epoch);

@@ -66,7 +66,7 @@ internal sealed class ReplicaMigration
         return Array.Find(errors, error => error is not null);
     }
 
-    /// <summary>Copies the rest, when no step is in flight.</summary>
+    /// <summary>Copies the rest. The last time counts, when no step is in flight.</summary>
     /// <returns>The incarnation of each copy by that of the part.</returns>
     public async Task<Dictionary<long, long>> FinishAsync(int[] live)
     {

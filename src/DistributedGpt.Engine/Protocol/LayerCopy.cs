@@ -4,11 +4,12 @@ namespace DistributedGpt.Engine;
 /// What a migration's target has of one layer's cache: which blocks it must still take from the source, and when it has all.
 /// <para>
 /// Phases: while the source serves, <see cref="Missing"/> tells what to take, as often as one likes. When no step is in flight any
-/// more, <see cref="Finish"/> tells what has changed since. The copy is complete when all of that has been taken.
+/// more, <see cref="Finish"/> tells what has changed since. The copy is complete when all of that has been taken. An earlier
+/// <see cref="Finish"/>, while the source serves, does no harm and decides nothing: the migration is committed only after the last.
 /// </para>
 /// <para>
 /// Invariant: a block is held under a hash only if it was read while it had that hash. A block that was reused meanwhile has
-/// another, and is taken again; one without a hash is partial, and is taken in the last phase only.
+/// another, and is taken again; one without a hash is partial, and is taken anew by each <see cref="Finish"/>.
 /// </para>
 /// <para>
 /// Crash case: a copy is nothing until the replica's record names its migration. It dies with its target, or is discarded when

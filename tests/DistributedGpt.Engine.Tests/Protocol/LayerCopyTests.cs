@@ -31,6 +31,18 @@ public sealed class LayerCopyTests
     }
 
     [Fact]
+    public void Finish_Again_TakesPartialBlocksAnew()
+    {
+        Assert.Equal([4, 7], _copy.Finish([new(4, B)], live: [4, 7]));
+        _copy.Take(4, B);
+        _copy.Take(7, null);
+        Assert.True(_copy.IsComplete);
+
+        Assert.Equal([7, 8], _copy.Finish([new(4, B), new(7, A)], live: [4, 7, 8]));
+        Assert.False(_copy.IsComplete);
+    }
+
+    [Fact]
     public void IsComplete_BeforeTheLastPhase_IsFalseWhateverWasTaken()
     {
         _copy.Take(3, A);

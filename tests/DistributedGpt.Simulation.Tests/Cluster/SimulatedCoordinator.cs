@@ -128,11 +128,7 @@ internal sealed class SimulatedCoordinator
             migration,
             (target, call) => _simulation.Silo(target).BeginCopy(migration, call),
             _ => { },
-            () =>
-            {
-                if (_case.Mutation == Mutation.NoDrain) FinishEarly(migration);
-                else _protocol.Migrate(migration.Id, migration.Epoch);
-            },
+            () => FinishEarly(migration),
             () => EndMigration(migration.Id));
     }
 
@@ -348,7 +344,7 @@ internal sealed class SimulatedCoordinator
         Take,
         () =>
         {
-            _finishedEarly.Add(migration.Id);
+            if (_case.Mutation == Mutation.NoDrain) _finishedEarly.Add(migration.Id);
             _protocol.Migrate(migration.Id, migration.Epoch);
         },
         () => EndMigration(migration.Id));
