@@ -46,6 +46,9 @@ internal sealed class TestCluster : IAsyncDisposable
     /// <summary>The arguments of every command that has to do with the cluster.</summary>
     private IEnumerable<string> Access => ["--cluster", Address, .. _authority?.Arguments ?? []];
 
+    /// <summary>What silos log that are started from now on.</summary>
+    public string LogLevel { get; set; } = "warning";
+
     /// <summary>HTTP to the gateway.</summary>
     public HttpClient Http { get; }
 
@@ -88,7 +91,7 @@ internal sealed class TestCluster : IAsyncDisposable
     public async Task StartSiloAsync(string name)
     {
         IEnumerable<string> address = _proxies.TryGetValue(name, out SiloProxy? proxy) ? proxy.Arguments : _network is not null ? ["--address", "auto", "--unencrypted"] : [];
-        DgptProcess silo = Start(name, ["silo", "--name", name, .. Access, .. _memory, "--threads", "1", "--layer-ms", "1:1", "--log-level", "warning", .. address]);
+        DgptProcess silo = Start(name, ["silo", "--name", name, .. Access, .. _memory, "--threads", "1", "--layer-ms", "1:1", "--log-level", LogLevel, .. address]);
         lock (_silos) _silos[name] = silo;
         await silo.LineAsync(line => line.StartsWith($"silo {name} ", StringComparison.Ordinal));
     }
@@ -110,6 +113,9 @@ internal sealed class TestCluster : IAsyncDisposable
 
     /// <summary>The silo's process.</summary>
     public DgptProcess Silo(string name) => _silos[name];
+
+    /// <summary>Whether a silo of that name was started.</summary>
+    public bool Has(string name) => _silos.ContainsKey(name);
 
     /// <summary>What stands before the silo.</summary>
     public SiloProxy Proxy(string name) => _proxies[name];
