@@ -11,7 +11,7 @@ public sealed class MemoryTests
     /// <summary>Bytes of keys and values that the model keeps for a token: 6 layers of 192 numbers.</summary>
     private const long BytesPerToken = 2 * 6 * 192 * sizeof(float);
 
-    private const int ContextLength = 256;
+    private const int ContextLength = 512;
 
     [Fact]
     public async Task Silo_InAGroupWithALimit_RefusesWhatDoesNotFitAndServesWhatDoes()

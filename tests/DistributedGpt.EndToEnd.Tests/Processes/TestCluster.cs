@@ -35,8 +35,8 @@ internal sealed class TestCluster : IAsyncDisposable
         Http = new HttpClient(new SocketsHttpHandler { ConnectCallback = ConnectAsync }) { Timeout = Waiting.Patience };
     }
 
-    /// <summary>The model folder.</summary>
-    public static string ModelFolder { get; } = Path.Combine(TestData.RepositoryRoot, "models", Model);
+    /// <summary>The model folder: the one that ships with the repository, unless <c>DGPT_CHAOS_MODEL</c> names another.</summary>
+    public static string ModelFolder { get; } = Environment.GetEnvironmentVariable("DGPT_CHAOS_MODEL") ?? Path.Combine(TestData.RepositoryRoot, "models", Model);
 
     public RedisServer Redis { get; }
 
@@ -199,7 +199,7 @@ internal sealed class TestCluster : IAsyncDisposable
         try
         {
             await Task.WhenAll(silos.Select(cluster.StartSiloAsync));
-            await cluster.RunAsync("model", "load", ModelFolder, "--replicas", $"{cluster._replicas}");
+            await cluster.RunAsync("model", "load", ModelFolder, "--name", Model, "--replicas", $"{cluster._replicas}");
             await cluster.StartGatewayAsync();
             return cluster;
         }

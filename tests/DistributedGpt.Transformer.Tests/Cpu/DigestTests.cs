@@ -24,7 +24,7 @@ public sealed class DigestTests
         "3bef55afedf30c184f4db7381c52358f",
         "583e02c8d6141f79a18b6900403fdd12",
         "390b34225a8aa99216edf5dedf871323",
-        "4ece6acbfd19b0ca38fbba5abc5792c7",
+        "1edba05dce88aeefd3292f65826fe156",
     ];
 
     [Fact]
