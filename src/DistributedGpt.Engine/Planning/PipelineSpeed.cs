@@ -3,7 +3,8 @@ namespace DistributedGpt.Engine;
 /// <summary>
 /// How fast a pipeline of S stages serves R requests at once. The coordinator keeps g = min(R, S) steps in flight, each of
 /// max(1, R / S) tokens. A stage's time is that of its layers and of the way to the next stage; the slowest takes t, a pass
-/// through all of them p. After max(g t, p) each request has its next token.
+/// through all of them p. After max(g t, p) each request has its next token. Stages that a loss has brought to one silo wait for
+/// each other there, and take as long as all of them.
 /// </summary>
 internal sealed class PipelineSpeed
 {
@@ -22,8 +23,14 @@ internal sealed class PipelineSpeed
             StageMilliseconds[i] = time;
             PassMilliseconds += time;
             NetworkMilliseconds += hop;
-            if (time <= SlowestMilliseconds) continue;
-            SlowestMilliseconds = time;
+            double busy = time;
+            for (int other = 0; other < i; other++)
+            {
+                if (stages[other].Silo == stages[i].Silo) busy += StageMilliseconds[other];
+            }
+
+            if (busy <= SlowestMilliseconds) continue;
+            SlowestMilliseconds = busy;
             SlowestHopMilliseconds = hop;
             SlowestStage = i;
         }
@@ -41,7 +48,7 @@ internal sealed class PipelineSpeed
     /// <summary>The time of each stage.</summary>
     public double[] StageMilliseconds { get; }
 
-    /// <summary>The slowest stage.</summary>
+    /// <summary>The slowest stage, or the last of those on the slowest silo.</summary>
     public int SlowestStage { get; }
 
     /// <summary>Its time, t.</summary>

@@ -50,6 +50,20 @@ public sealed class ClusterPlannerTests
         Assert.EndsWith("s0 would be done sooner with one layer more, but lacks the memory", prediction.Why, StringComparison.Ordinal);
     }
 
+    /// <summary>As a loss leaves it: the second silo has the third's stage beside its own, and computes one after the other.</summary>
+    [Fact]
+    public void Evaluate_TwoStagesOnOneSilo_TakeTheTimeOfBoth()
+    {
+        PlanningRequest request = Request(6, 1, 1, 1);
+        StagePlan plan = Plan(request);
+
+        ClusterPlan lost = ClusterPlanner.Evaluate(request, new StagePlan([plan.Stages[0], plan.Stages[1], plan.Stages[2] with { Silo = plan.Stages[1].Silo }]));
+
+        Assert.Equal(1000 / 2.0, ClusterPlanner.Evaluate(request, plan).Predict(64).TokensPerSecond, 9);
+        Assert.Equal(1000 / 4.0, lost.Predict(64).TokensPerSecond, 9);
+        Assert.Contains("s1 is the slowest", lost.Predict(64).Why, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Plan_MuchSlowerSilo_IsLeftOut()
     {
