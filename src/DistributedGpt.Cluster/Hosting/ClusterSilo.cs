@@ -55,6 +55,7 @@ public sealed class ClusterSilo : IAsyncDisposable
             });
         }
 
+        await StageRehearsal.RunAsync(device);
         device = device with { SampleTimes = options.SampleTimes ?? await device.Lane.RunAsync(() => LayerTimer.Measure(device.Backend)) };
         long memory = options.Memory ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 10 * 9;
         HostApplicationBuilder builder = OwnedHost.CreateBuilder(options.LogLevel);
