@@ -46,8 +46,8 @@ internal sealed class TestCluster : IAsyncDisposable
     /// <summary>The arguments of every command that has to do with the cluster.</summary>
     private IEnumerable<string> Access => ["--cluster", Address, .. _authority?.Arguments ?? []];
 
-    /// <summary>What silos log that are started from now on.</summary>
-    public string LogLevel { get; set; } = "warning";
+    /// <summary>What silos log.</summary>
+    private string LogLevel { get; init; } = "warning";
 
     /// <summary>HTTP to the gateway.</summary>
     public HttpClient Http { get; }
@@ -57,6 +57,9 @@ internal sealed class TestCluster : IAsyncDisposable
 
     /// <summary>The same with these variables in the environment of the processes.</summary>
     public static Task<TestCluster> StartAsync(IReadOnlyDictionary<string, string> environment, params string[] silos) => StartAsync(new TestCluster(environment), silos);
+
+    /// <summary>The same with silos that log what they do.</summary>
+    public static Task<TestCluster> StartTalkativeAsync(params string[] silos) => StartAsync(new TestCluster { LogLevel = "information" }, silos);
 
     /// <summary>The same with words before the commands of some hosts, which change what their processes see.</summary>
     public static Task<TestCluster> StartInsideAsync(IReadOnlyDictionary<string, string[]> surroundings, params string[] silos) =>
