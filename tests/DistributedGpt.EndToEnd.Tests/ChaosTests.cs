@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using System.Text.Json;
 using System.Text.RegularExpressions;
 using Xunit.Sdk;
 
@@ -29,7 +28,7 @@ public sealed partial class ChaosTests(ITestOutputHelper output)
             await cluster.Silo(victim).KillAsync();
             pauses[kill] = await load.AllAdvanceAsync();
             await cluster.StartSiloAsync(victim);
-            await Waiting.UntilAsync(cluster.StatusAsync, IsWhole);
+            await cluster.AwaitWholeAsync(s_names.Length);
         }
 
         await load.StopAsync();
@@ -106,11 +105,6 @@ public sealed partial class ChaosTests(ITestOutputHelper output)
 
     [GeneratedRegex(@"migrated with a pause of (\d+) ms.*")]
     private static partial Regex Pause();
-
-    private static bool IsWhole(JsonElement status) =>
-        status.GetProperty("silos").EnumerateArray().Count(silo => silo.GetProperty("state").GetString() == "Active") == s_names.Length
-        && status.GetProperty("models")[0].GetProperty("replicas") is var replicas && replicas.GetArrayLength() == 1
-        && replicas[0].GetProperty("state").GetString() == "Running";
 
     private static int? Number(string variable) => int.TryParse(Environment.GetEnvironmentVariable(variable), out int number) ? number : null;
 }

@@ -37,7 +37,7 @@ public sealed class MigrationKillTests
             await cluster.Silo(victim).KillAsync();
             await load.AllAdvanceAsync();
             await cluster.StartSiloAsync(victim);
-            await Waiting.UntilAsync(cluster.StatusAsync, IsWhole);
+            await cluster.AwaitWholeAsync(s_names.Length);
         }
 
         // With an error or without, since whoever worked on it may be lost; but they end.
@@ -66,11 +66,6 @@ public sealed class MigrationKillTests
         (int exitCode, string output) = await rebalance.EndAsync();
         return (exitCode, output, rebalance.Error);
     }
-
-    private static bool IsWhole(JsonElement status) =>
-        status.GetProperty("silos").GetArrayLength() == s_names.Length
-        && status.GetProperty("models")[0].GetProperty("replicas") is var replicas && replicas.GetArrayLength() == 1
-        && replicas[0].GetProperty("state").GetString() == "Running";
 
     private static bool HoldsNothingBesideThePlan(JsonElement status)
     {

@@ -2,8 +2,8 @@ namespace DistributedGpt.Transformer;
 
 /// <summary>
 /// Sequences of random tokens in which a few short phrases come again and again. All that can be learned from them is to look up
-/// what followed a token before (induction heads, Olsson et al. 2022), which a model learns here in some hundred steps and from a
-/// megabyte of text hardly at all.
+/// what followed a token before (induction heads, Olsson et al. 2022), which a model that begins as <see cref="AttentionStart"/> makes
+/// it learns here in about a hundred steps, and from a megabyte of text hardly at all.
 /// </summary>
 internal static class RepeatedPhrases
 {

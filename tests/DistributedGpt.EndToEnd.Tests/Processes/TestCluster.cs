@@ -168,6 +168,13 @@ internal sealed class TestCluster : IAsyncDisposable
         .. (await StatusAsync()).GetProperty("silos").EnumerateArray().Where(silo => silo.GetProperty("state").GetString() == "Active").Select(silo => silo.GetProperty("name").GetString()!),
     ];
 
+    /// <summary>Waits until so many silos, and no others, are members, and the model's only replica serves.</summary>
+    public Task AwaitWholeAsync(int silos) => Waiting.UntilAsync(StatusAsync, status =>
+        status.GetProperty("silos").GetArrayLength() == silos
+        && status.GetProperty("silos").EnumerateArray().All(silo => silo.GetProperty("state").GetString() == "Active")
+        && status.GetProperty("models")[0].GetProperty("replicas") is var replicas && replicas.GetArrayLength() == 1
+        && replicas[0].GetProperty("state").GetString() == "Running");
+
     /// <summary>Waits until no sequence, no block and no ghost of a silo is left, and every layer is on a silo that lives.</summary>
     public async Task AssertNothingIsLeftAsync(params string[] living)
     {
